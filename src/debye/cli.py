@@ -1,0 +1,178 @@
+"""The command line: one subcommand for each rule of the workflow, and a few for people.
+
+A subcommand parses its arguments, calls its layer and decides nothing; the layer is imported inside, so that
+`debye --help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from debye import provenance
+from debye.errors import DebyeError
+from debye.progress import set_up_logging
+
+FILE = click.Path(path_type=Path)
+DEVICES = click.Choice(["auto", "cpu", "cuda"])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(provenance.version(), prog_name="debye")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def cli(quiet: bool) -> None:
+    """Poisson-Boltzmann: solve, make data sets, train networks, analyse their errors."""
+    set_up_logging(verbose=not quiet)
+
+
+@cli.command()
+@click.argument("problem", type=FILE)
+@click.option("-o", "--out", type=FILE, required=True, help="netCDF file to write.")
+@click.option("--plot", type=FILE, help="Also draw the potential into this PNG, PDF or SVG file.")
+@click.option("--rtol", default=1e-8, show_default=True, help="Relative residual to reach.")
+def solve(problem: Path, out: Path, plot: Path | None, rtol: float) -> None:
+    """Solve the problem in a YAML file."""
+    from debye.physics.problem import load_problem
+    from debye.physics.solve import solve as solve_problem
+    from debye.store import write
+
+    solution = solve_problem(load_problem(problem), rtol=rtol)
+    dataset = solution.to_dataset()
+    if plot is not None:
+        from debye.analysis.figures import draw_solution
+
+        draw_solution(dataset, plot)
+    write(dataset, out)
+    click.echo(f"{out}: {solution.report}")
+
+
+@cli.command()
+@click.argument("file", type=FILE)
+def info(file: Path) -> None:
+    """Say what a shard, data set, checkpoint or other result file is and how it was made."""
+    from debye.store import summary
+
+    click.echo(summary(file))
+
+
+@cli.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the shard's split and family.")
+@click.option("--seed", type=int, required=True, help="Seed of the shard.")
+@click.option("-o", "--out", type=FILE, required=True, help="Shard to write.")
+def sample(frozen: Path, seed: int, out: Path) -> None:
+    """Draw and solve the samples of one shard."""
+    from debye.frozen import ShardSlice
+    from debye.physics.sampling import make_shard
+
+    make_shard(ShardSlice.load(frozen), seed, out)
+
+
+@cli.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the split's merge.")
+@click.option("--shards", type=FILE, required=True, help="Folder with {geometry}/seed{seed}.nc.")
+@click.option("-o", "--out", type=FILE, required=True, help="Data set to write.")
+def merge(frozen: Path, shards: Path, out: Path) -> None:
+    """Merge the shards of a split into one data set."""
+    from debye.frozen import MergeSlice
+    from debye.store import merge as merge_shards
+
+    part = MergeSlice.load(frozen)
+    merge_shards(part.shards(shards), out, title=f"Debye samples, {part.split} split", code_digest=part.code)
+
+
+@cli.command()
+@click.argument("dataset", type=FILE)
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the label floor.")
+@click.option("-o", "--out", type=FILE, required=True, help="netCDF file to write.")
+def floor(dataset: Path, frozen: Path, out: Path) -> None:
+    """Solve a subset of a data set again on a finer grid: the labels' own error."""
+    from debye.frozen import FloorSlice
+    from debye.physics.floor import make_floor
+
+    make_floor(FloorSlice.load(frozen), dataset, out)
+
+
+@cli.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the network.")
+@click.option("--train", "train_split", type=FILE, required=True, help="Training split.")
+@click.option("--validation", type=FILE, required=True, help="Validation split.")
+@click.option("--state", type=FILE, required=True, help="File of the resumable state; made and read.")
+@click.option("--device", type=DEVICES, default="auto", show_default=True)
+@click.option("-o", "--out", type=FILE, required=True, help="Folder for checkpoint.safetensors and history.csv.")
+def train(frozen: Path, train_split: Path, validation: Path, state: Path, device: str, out: Path) -> None:
+    """Train one network; goes on where a killed training stopped."""
+    from debye.frozen import NetworkSlice
+    from debye.learning.train import train as train_network
+
+    train_network(NetworkSlice.load(frozen), train_split, validation, state, out, device=device)
+
+
+@cli.command()
+@click.argument("dataset", type=FILE)
+@click.option("--model", type=FILE, required=True, help="checkpoint.safetensors of a training.")
+@click.option("--device", type=DEVICES, default="auto", show_default=True)
+@click.option("-o", "--out", type=FILE, required=True, help="netCDF file to write.")
+def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
+    """Predict the potential of every sample of a data set."""
+    from debye.learning.predict import predict_dataset
+
+    predict_dataset(model, dataset, out, device=device)
+
+
+@cli.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the analysis.")
+@click.option("--prediction", type=FILE, required=True, help="Predictions of the network.")
+@click.option("--dataset", type=FILE, required=True, help="The split that was predicted.")
+@click.option("--floor", "floor_file", type=FILE, required=True, help="Label floor of the split.")
+@click.option("--history", type=FILE, required=True, help="history.csv of the training.")
+@click.option("-o", "--out", type=FILE, required=True, help="Folder for metrics and figures.")
+def analyse(frozen: Path, prediction: Path, dataset: Path, floor_file: Path, history: Path, out: Path) -> None:
+    """Analyse the error of a network against the distance from the interface."""
+    from debye.analysis.analyse import analyse as analyse_network
+    from debye.frozen import AnalysisSlice
+
+    analyse_network(AnalysisSlice.load(frozen), prediction, dataset, floor_file, history, out)
+
+
+@cli.command()
+@click.argument("analyses", type=FILE, nargs=-1, required=True)
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the report.")
+@click.option("-o", "--out", type=FILE, required=True, help="HTML page to write.")
+def report(analyses: tuple[Path, ...], frozen: Path, out: Path) -> None:
+    """Make the report: one self-contained HTML page from the folders of the analyses."""
+    from debye.analysis.report import write_report
+    from debye.frozen import ReportSlice
+
+    write_report(ReportSlice.load(frozen), list(analyses), out)
+
+
+def main() -> None:
+    """Run the command line; exit 0 when it is done, 2 for an error of the user's, 1 for one of ours."""
+    try:
+        status = cli(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except click.Abort:
+        _fail("interrupted")
+    except DebyeError as error:
+        _fail(str(error))
+    except OSError as error:
+        # The machine's own refusals (full disk, no permission, no such folder) are the user's to mend.
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}; check the path, its permissions and the disk")
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo("debye: error: " + " ".join(message.split()), err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,360 @@
+"""The configuration as types: every key described, nothing optional by accident, nothing unknown let through.
+
+Only the standard library, numpy and pydantic are used here, so that the Snakefile can load a configuration in
+milliseconds. `Grid` and `Medium` are the public `debye.Grid` and `debye.Medium`.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from debye.errors import ConfigError, explain
+from debye.units import STANDARD_TEMPERATURE, coupling
+
+
+def _sentences(error: ValidationError, thing: str) -> str:
+    """One line for all that pydantic found wrong, each with its place in the file."""
+    lines = []
+    for found in error.errors():
+        place = ".".join(str(part) for part in found["loc"]) or thing
+        message = found["msg"].removeprefix("Value error, ")
+        if found["type"] == "extra_forbidden":
+            message = "unknown key; remove it or correct its spelling"
+        elif found["type"] == "missing":
+            message = "missing; give it a value"
+        elif found["type"] != "value_error":
+            message = f"found {found['input']!r}: {message[:1].lower()}{message[1:]}"
+        lines.append(f"{place}: {message}")
+    return "; ".join(lines)
+
+
+class Model(BaseModel):
+    """Frozen, strict about keys, and with errors of the house's own kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise ConfigError(_sentences(error, type(self).__name__.lower())) from None
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if not pair[0] <= pair[1]:
+        raise ValueError(f"found {list(pair)}, expected [low, high]; swap the two or mend the one that is not a number")
+    return pair
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Grid(Model):
+    """A uniform grid of cubes on the box [-half_width, half_width]^dim, each cube cut into dim! simplices.
+
+    Examples
+    --------
+    >>> grid = Grid(cells=64, half_width=16.0, dim=2)
+    >>> grid.spacing, grid.shape
+    (0.5, (65, 65))
+    """
+
+    cells: int = Field(ge=4, description="cells along each axis; the grid has cells+1 nodes an axis")
+    half_width: Positive = Field(description="half the edge of the box, Å")
+    dim: Literal[2, 3] = Field(default=2, description="number of space dimensions")
+
+    @property
+    def spacing(self) -> float:
+        """Edge h of a cell, Å."""
+        return 2.0 * self.half_width / self.cells
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of nodes along each axis."""
+        return (self.cells + 1,) * self.dim
+
+    @property
+    def axis(self) -> NDArray[np.float64]:
+        """Coordinates of the nodes along an axis, shape (cells+1,), Å."""
+        return np.linspace(-self.half_width, self.half_width, self.cells + 1)
+
+    def points(self) -> NDArray[np.float64]:
+        """Coordinates of all nodes, shape ((cells+1)**dim, dim), Å, in C order of `shape`."""
+        axes = np.meshgrid(*(self.axis,) * self.dim, indexing="ij")
+        return np.stack([axis.ravel() for axis in axes], axis=1)
+
+    def refined(self, factor: int) -> Grid:
+        """Return the grid with `factor` times as many cells; its every factor-th node is a node of this one."""
+        return Grid(cells=self.cells * factor, half_width=self.half_width, dim=self.dim)
+
+
+class Medium(Model):
+    """What fills the solute and the solvent."""
+
+    eps_solute: Positive = Field(default=2.0, description="relative permittivity of the solute")
+    eps_solvent: Positive = Field(default=80.0, description="relative permittivity of the solvent")
+    debye_length: float = Field(default=9.6, gt=0, description="λ_D in the solvent, Å; inf for no ions")
+    temperature: Positive = Field(default=STANDARD_TEMPERATURE, description="absolute temperature, K")
+    ions: Literal["nonlinear", "linear"] = Field(
+        default="nonlinear", description="ionic term: sinh u (nonlinear) or u (linear)"
+    )
+
+    @property
+    def coupling(self) -> float:
+        """C = e²/(ε0 kT), Å."""
+        return coupling(self.temperature)
+
+    @property
+    def screening(self) -> float:
+        """Coefficient ε⁺/λ_D² of the ionic term, Å⁻²; zero without ions."""
+        return 0.0 if math.isinf(self.debye_length) else self.eps_solvent / self.debye_length**2
+
+
+class Solver(Model):
+    """How the discrete equation is set up and solved."""
+
+    rtol: float = Field(default=1e-8, gt=0, lt=1, description="relative residual at which a solve has converged")
+    penalty: float = Field(default=1.0, ge=0, description="σ of the interior-penalty term on cut facets")
+    max_newton: int = Field(default=50, ge=1, description="most Newton steps")
+    max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")
+
+
+class ChargeSampling(Model):
+    """How charges are drawn inside a solute."""
+
+    count: Annotated[tuple[int, int], AfterValidator(_ordered)] = Field(description="[fewest, most] charges")
+    magnitude: Range = Field(description="[least, largest] |q|, e/Å in 2-D and e in 3-D; the sign is drawn")
+    clearance: Positive = Field(description="least distance of a charge to the interface, Å")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.count[0] < 1:
+            raise ValueError(f"found count {list(self.count)}, expected at least 1 charge; raise the lower end")
+        if self.magnitude[0] <= 0:
+            raise ValueError(f"found magnitude {list(self.magnitude)}, expected |q| > 0; raise the lower end")
+        return self
+
+
+class BallFamily(Model):
+    """Discs (2-D) and balls (3-D)."""
+
+    kind: Literal["ball"]
+    radius: Range = Field(description="[least, largest] radius, Å")
+    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
+    charges: ChargeSampling
+
+    def extent(self) -> float:
+        """Farthest that a shape of the family can reach from its centre, Å."""
+        return self.radius[1]
+
+
+class EllipsoidFamily(Model):
+    """Ellipses, turned by any angle (2-D)."""
+
+    kind: Literal["ellipsoid"]
+    semi_axis: Range = Field(description="[least, largest] longer semi-axis, Å")
+    aspect: Range = Field(description="[least, largest] ratio of the shorter to the longer semi-axis, in (0, 1]")
+    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
+    charges: ChargeSampling
+
+    def extent(self) -> float:
+        """Farthest that a shape of the family can reach from its centre, Å."""
+        return self.semi_axis[1]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not 0 < self.aspect[0] <= self.aspect[1] <= 1:
+            raise ValueError(f"found aspect {list(self.aspect)}, expected 0 < low <= high <= 1; mend the range")
+        return self
+
+
+class StarFamily(Model):
+    """Stars r(θ) = R (1 + Σ a_k cos(kθ + p_k)), k = 2 … modes+1 (2-D)."""
+
+    kind: Literal["star"]
+    radius: Range = Field(description="[least, largest] mean radius R, Å")
+    amplitude: Range = Field(description="[least, largest] sum of the |a_k|; below 1")
+    modes: int = Field(ge=1, le=16, description="number of Fourier modes, from k = 2")
+    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
+    charges: ChargeSampling
+
+    def extent(self) -> float:
+        """Farthest that a shape of the family can reach from its centre, Å."""
+        return self.radius[1] * (1.0 + self.amplitude[1])
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not 0 <= self.amplitude[0] <= self.amplitude[1] < 1:
+            raise ValueError(f"found amplitude {list(self.amplitude)}, expected 0 <= low <= high < 1; mend the range")
+        return self
+
+
+Family = Annotated[BallFamily | EllipsoidFamily | StarFamily, Field(discriminator="kind")]
+
+
+class Split(Model):
+    """Which shards make a split."""
+
+    geometries: tuple[Name, ...] = Field(min_length=1, description="names of the families sampled")
+    seeds: tuple[int, ...] = Field(min_length=1, description="seeds; one shard for each family and seed")
+    samples_per_shard: int = Field(ge=1, description="samples in a shard")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, items in (("geometries", self.geometries), ("seeds", self.seeds)):
+            if len(set(items)) < len(items):
+                raise ValueError(f"found {name} {list(items)}, expected no entry twice; remove the repetition")
+        return self
+
+
+class ResNet(Model):
+    """Residual network: halve the image `downsample` times, `blocks` residual blocks, and back up."""
+
+    kind: Literal["resnet"]
+    channels: int = Field(ge=1, description="channels of the residual blocks")
+    blocks: int = Field(ge=1, description="number of residual blocks of two 3x3 convolutions")
+    downsample: int = Field(default=2, ge=0, le=5, description="number of halvings before the residual blocks")
+
+
+class Training(Model):
+    """How a network is trained."""
+
+    epochs: int = Field(ge=1, description="passes over the training split")
+    batch_size: int = Field(ge=1, description="samples a step")
+    learning_rate: Positive = Field(description="peak learning rate of AdamW")
+    weight_decay: float = Field(default=1e-4, ge=0, description="decoupled weight decay of AdamW")
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps with a rising learning rate")
+    augment: bool = Field(default=True, description="turn and mirror samples by the symmetries of the square")
+    loss: Literal["mse", "relative_l2"] = Field(default="relative_l2", description="what is minimised")
+    seed: int = Field(default=0, description="seed of the initial weights and of the order of the samples")
+
+
+class Network(Model):
+    """A network, what it sees and what it is asked for."""
+
+    architecture: ResNet
+    shape_channel: Literal["mask", "signed_distance"] = Field(
+        default="mask", description="channel 2: 1 in the solute and 0 outside, or the signed distance"
+    )
+    target: Literal["total", "regular"] = Field(
+        default="total", description="what the network returns: u, or w (the Coulomb part is added back exactly)"
+    )
+    training: Training
+
+
+class Floor(Model):
+    """The label floor: the solver's own error, from a finer grid on a subset of the test split."""
+
+    samples: int = Field(ge=1, description="test samples solved again, spread evenly over the split")
+    refine: int = Field(default=4, ge=2, description="how many times finer the grid is")
+
+
+class Analysis(Model):
+    """What the error analysis reports."""
+
+    bands: tuple[float, ...] = Field(min_length=2, description="edges of the signed-distance bands, in cells")
+    near_charge: Positive = Field(description="nodes closer to a charge than this are 'near charges', in cells")
+    interface_band: Positive = Field(default=2.0, description="|signed distance| below which is 'interface', in cells")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not all(low < high for low, high in zip(self.bands, self.bands[1:], strict=False)):
+            raise ValueError(f"found bands {list(self.bands)}, expected rising edges; sort them")
+        return self
+
+
+class Report(Model):
+    """What the report shows."""
+
+    title: str = Field(description="title of the page")
+    gallery: int = Field(default=4, ge=1, le=24, description="samples in each gallery")
+
+
+class Config(Model):
+    """The whole workflow: what is sampled, solved, learned and shown."""
+
+    seed: str | int = Field(description="root seed; with split, family, seed and index it names a sample")
+    grid: Grid
+    medium: Medium = Medium()
+    boundary: Literal["debye-huckel", "zero"] = Field(default="debye-huckel", description="values on the box")
+    solver: Solver = Solver()
+    charges_per_shape: int = Field(default=1, ge=1, description="samples that share a shape and its set-up")
+    max_draws: int = Field(default=200, ge=1, description="draws for a sample after which the sampler gives up")
+    families: dict[Name, Family] = Field(min_length=1, description="geometry families by name")
+    splits: dict[Literal["train", "validation", "test"], Split]
+    models: dict[Name, Network] = Field(min_length=1, description="networks by name")
+    floor: Floor
+    analysis: Analysis
+    report: Report
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for split in ("train", "validation", "test"):
+            if split not in self.splits:
+                raise ValueError(f"found no split {split!r}, expected train, validation and test; add it")
+        for name, split_config in self.splits.items():
+            for geometry in split_config.geometries:
+                if geometry not in self.families:
+                    known = ", ".join(self.families)
+                    raise ValueError(
+                        f"found split {name} with geometry {geometry!r}, expected one of {known}; add the family"
+                    )
+        for name, family in self.families.items():
+            self._check_family(name, family)
+        return self
+
+    def _check_family(self, name: str, family: BallFamily | EllipsoidFamily | StarFamily) -> None:
+        if self.grid.dim == 3 and family.kind != "ball":
+            raise ValueError(f"found family {name} of kind {family.kind} in 3-D, expected ball; use dim 2 or a ball")
+        if family.charges.clearance < self.grid.spacing:
+            raise ValueError(
+                f"found clearance {family.charges.clearance} Å in family {name}, expected at least a cell "
+                f"({self.grid.spacing:g} Å); raise it or refine the grid"
+            )
+        reach = family.extent() + max(abs(end) for end in family.offset)
+        if reach > self.grid.half_width - 2 * self.grid.spacing:
+            raise ValueError(
+                f"found family {name} reaching {reach:g} Å from the origin, expected two cells inside the box "
+                f"({self.grid.half_width - 2 * self.grid.spacing:g} Å); shrink the family or widen the box"
+            )
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or holds something else than a mapping.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(explain(str(path), reason, "a readable YAML file", "check the path")) from None
+    except yaml.YAMLError as error:
+        found = " ".join(str(error).split())
+        raise ConfigError(explain(str(path), found, "valid YAML", "mend the line named")) from None
+    if not isinstance(content, dict):
+        raise ConfigError(explain(str(path), type(content).__name__, "a mapping of keys", "see README"))
+    return content
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and check a workflow configuration.
+
+    Raises
+    ------
+    ConfigError
+        With the place of everything that is wrong.
+    """
+    return Config(**load_yaml(path))

@@ -1,0 +1,181 @@
+"""Frozen slices: what one stage of the workflow may see of the configuration, with the digest of its code.
+
+Snakemake sees the shell text of a rule, not the package. So every job takes a small JSON file as input that holds
+exactly the part of the configuration that can change its result, and a digest of the code that it runs. The file is
+written by the workflow's local rule `freeze` only when one of the two changed, and a job refuses to run when the
+installed code is not the code that was frozen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field
+
+from debye.config import Analysis, Config, Family, Floor, Grid, Medium, Model, Name, Network, Report, Solver
+from debye.errors import ConfigError, FormatError, explain
+from debye.provenance import code_digest
+
+Layer = Literal["physics", "learning", "analysis"]
+
+
+class Frozen(Model):
+    """Base of the slices."""
+
+    code: str = Field(description="digest of the code that could influence the stage")
+
+    @classmethod
+    def layer(cls) -> Layer | None:
+        """Layer of code that the stage runs; None for the ground alone."""
+        return None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a slice and make sure that the installed code is the one it was frozen with.
+
+        Raises
+        ------
+        FormatError
+            If the file cannot be read or is a slice of another stage.
+        ConfigError
+            If the code has changed since.
+        """
+        try:
+            frozen = cls.model_validate_json(Path(path).read_bytes())
+        except (OSError, ValueError) as error:
+            found = " ".join(str(error).split())
+            raise FormatError(explain(str(path), found, f"a frozen {cls.__name__}", "run the workflow again")) from None
+        current = code_digest(cls.layer())
+        if frozen.code != current:
+            raise ConfigError(
+                explain(str(path), f"code {current}", f"code {frozen.code}", "the code changed: run the workflow again")
+            )
+        return frozen
+
+    def text(self) -> str:
+        """JSON text of the slice, as written to its file."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+class Equation(Model):
+    """Everything that turns a shape and charges into a solution."""
+
+    grid: Grid
+    medium: Medium
+    boundary: Literal["debye-huckel", "zero"]
+    solver: Solver
+
+
+class ShardSlice(Frozen):
+    """What the samples of one split and family depend on."""
+
+    root_seed: str | int
+    split: str
+    geometry: Name
+    family: Family
+    equation: Equation
+    charges_per_shape: int
+    max_draws: int
+    samples: int
+
+    @classmethod
+    def layer(cls) -> Layer:
+        """See `Frozen.layer`."""
+        return "physics"
+
+
+class MergeSlice(Frozen):
+    """Which shards make a split, and the code of the format."""
+
+    split: str
+    geometries: tuple[Name, ...]
+    seeds: tuple[int, ...]
+
+    def shards(self, folder: Path) -> list[Path]:
+        """Paths of the shards below `folder`, as the workflow names them."""
+        return [folder / geometry / f"seed{seed}.nc" for geometry in self.geometries for seed in self.seeds]
+
+
+class FloorSlice(Frozen):
+    """What the label floor depends on beside the test split."""
+
+    equation: Equation
+    floor: Floor
+
+    @classmethod
+    def layer(cls) -> Layer:
+        """See `Frozen.layer`."""
+        return "physics"
+
+
+class NetworkSlice(Frozen):
+    """What training and prediction of one network depend on beside the data."""
+
+    name: Name
+    network: Network
+
+    @classmethod
+    def layer(cls) -> Layer:
+        """See `Frozen.layer`."""
+        return "learning"
+
+
+class AnalysisSlice(Frozen):
+    """What the error analysis depends on beside predictions and labels."""
+
+    analysis: Analysis
+
+    @classmethod
+    def layer(cls) -> Layer:
+        """See `Frozen.layer`."""
+        return "analysis"
+
+
+class ReportSlice(Frozen):
+    """What the report depends on beside the analyses."""
+
+    report: Report
+
+    @classmethod
+    def layer(cls) -> Layer:
+        """See `Frozen.layer`."""
+        return "analysis"
+
+
+def slices(config: Config) -> dict[str, Frozen]:
+    """All frozen slices of a configuration by name.
+
+    Returns
+    -------
+    dict
+        Name → slice; the name is the path of the file below `results/frozen/`, without `.json`:
+        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `models/{model}`, `analysis`, `report`.
+    """
+    physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
+    equation = Equation(grid=config.grid, medium=config.medium, boundary=config.boundary, solver=config.solver)
+    frozen: dict[str, Frozen] = {
+        f"shards/{name}/{geometry}": ShardSlice(
+            code=physics,
+            root_seed=config.seed,
+            split=name,
+            geometry=geometry,
+            family=config.families[geometry],
+            equation=equation,
+            charges_per_shape=config.charges_per_shape,
+            max_draws=config.max_draws,
+            samples=split.samples_per_shard,
+        )
+        for name, split in config.splits.items()
+        for geometry in split.geometries
+    }
+    for name, split in config.splits.items():
+        frozen[f"merge/{name}"] = MergeSlice(
+            code=code_digest(), split=name, geometries=split.geometries, seeds=split.seeds
+        )
+    frozen["floor"] = FloorSlice(code=physics, equation=equation, floor=config.floor)
+    for name, network in config.models.items():
+        frozen[f"models/{name}"] = NetworkSlice(code=learning, name=name, network=network)
+    frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis)
+    frozen["report"] = ReportSlice(code=analysis, report=config.report)
+    return frozen

@@ -1,0 +1,91 @@
+"""Where a result comes from: program, version, time, and a digest of the code that could influence it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+GROUND = ("errors.py", "units.py", "seeds.py", "provenance.py", "config.py", "frozen.py", "schema.py", "store.py")
+"""What every layer stands on. `progress.py` and `cli.py` decide nothing and are left out."""
+
+LAYERS = ("physics", "learning", "analysis")
+
+
+def version() -> str:
+    """Version of the installed package."""
+    return metadata.version("debye")
+
+
+def source() -> str:
+    """Program and version, as written into every file."""
+    return f"debye {version()}"
+
+
+def now() -> str:
+    """Current time, ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def canonical_json(content: Any) -> str:
+    """JSON with sorted keys and no spare blanks: equal content gives equal text."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def without_prose(code: str) -> str:
+    """Syntax tree of Python source as text, without comments, docstrings and line numbers.
+
+    Examples
+    --------
+    >>> without_prose('x = 1  # one') == without_prose('x  =  1')
+    True
+    >>> without_prose('def f():\\n    "doc"\\n    return 1') == without_prose('def f():\\n    return 1')
+    True
+    """
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        # A bare string anywhere in a body documents what stands before it; it computes nothing.
+        node.body = [  # type: ignore[attr-defined]
+            item
+            for item in body
+            if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and isinstance(item.value.value, str))
+        ]
+    return ast.dump(tree)
+
+
+def code_digest(layer: str | None = None, root: Path = PACKAGE) -> str:
+    """Digest of the code that a stage of the workflow runs: its layer and all below.
+
+    Parameters
+    ----------
+    layer : {"physics", "learning", "analysis"} or None
+        None for the ground alone (merge).
+    root : Path
+        Folder of the package; another one only in tests.
+
+    Returns
+    -------
+    str
+        First 16 hexadecimal digits of a SHA-256. Comments and docstrings do not count.
+    """
+    paths = [root / name for name in GROUND]
+    if layer is not None:
+        paths += sorted((root / layer).rglob("*"))
+    digest = hashlib.sha256()
+    for path in paths:
+        if path.suffix == ".py":
+            text = without_prose(path.read_text(encoding="utf-8"))
+        elif path.suffix in {".html", ".css", ".js", ".j2"}:
+            text = path.read_text(encoding="utf-8")
+        else:
+            continue
+        digest.update(f"{path.relative_to(root).as_posix()}\0{text}\0".encode())
+    return digest.hexdigest()[:16]
