@@ -1,0 +1,34 @@
+"""Debye: data factory and surrogate solver for the Poisson-Boltzmann equation."""
+
+from debye.config import Grid, Medium
+from debye.errors import ChargeError, ConfigError, DebyeError, FormatError, GeometryError, SolveError
+from debye.physics.charges import PointCharges
+from debye.physics.problem import Problem, load_problem
+from debye.physics.shapes import Ball, Ellipsoid, Star
+from debye.physics.solution import Solution
+from debye.physics.solve import solve, solve_many
+from debye.provenance import version
+from debye.store import open_dataset
+
+__version__ = version()
+
+__all__ = [
+    "Ball",
+    "ChargeError",
+    "ConfigError",
+    "DebyeError",
+    "Ellipsoid",
+    "FormatError",
+    "GeometryError",
+    "Grid",
+    "Medium",
+    "PointCharges",
+    "Problem",
+    "Solution",
+    "SolveError",
+    "Star",
+    "load_problem",
+    "open_dataset",
+    "solve",
+    "solve_many",
+]

@@ -74,13 +74,18 @@ def sample(frozen: Path, seed: int, out: Path) -> None:
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the split's merge.")
 @click.option("--shards", type=FILE, required=True, help="Folder with {geometry}/seed{seed}.nc.")
 @click.option("-o", "--out", type=FILE, required=True, help="Data set to write.")
-def merge(frozen: Path, shards: Path, out: Path) -> None:
+@click.option("--digest", type=FILE, help="Also write the digest of its content into this file.")
+def merge(frozen: Path, shards: Path, out: Path, digest: Path | None) -> None:
     """Merge the shards of a split into one data set."""
     from debye.frozen import MergeSlice
     from debye.store import merge as merge_shards
+    from debye.store import write_text
 
     part = MergeSlice.load(frozen)
-    merge_shards(part.shards(shards), out, title=f"Debye samples, {part.split} split", code_digest=part.code)
+    title = f"Debye samples, {part.split} split"
+    content = merge_shards(part.shards(shards), out, title=title, code_digest=part.code)
+    if digest is not None:
+        write_text(digest, content + "\n")
 
 
 @cli.command()

@@ -56,6 +56,7 @@ def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 class Grid(Model):
@@ -205,12 +206,35 @@ class Split(Model):
     """Which shards make a split."""
 
     geometries: tuple[Name, ...] = Field(min_length=1, description="names of the families sampled")
-    seeds: tuple[int, ...] = Field(min_length=1, description="seeds; one shard for each family and seed")
+    seeds: Seeds | dict[Name, Seeds] = Field(
+        description="seeds of every family, or family → seeds; one shard for each family and seed"
+    )
     samples_per_shard: int = Field(ge=1, description="samples in a shard")
+
+    def seeds_of(self, geometry: str) -> tuple[int, ...]:
+        """Seeds of one family."""
+        return self.seeds[geometry] if isinstance(self.seeds, dict) else self.seeds
+
+    def shards(self) -> list[tuple[str, int]]:
+        """Every (family, seed) of the split.
+
+        Examples
+        --------
+        >>> Split(geometries=["disc", "star"], seeds={"disc": [0], "star": [0, 1]}, samples_per_shard=9).shards()
+        [('disc', 0), ('star', 0), ('star', 1)]
+        """
+        return [(geometry, seed) for geometry in self.geometries for seed in self.seeds_of(geometry)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name, items in (("geometries", self.geometries), ("seeds", self.seeds)):
+        if isinstance(self.seeds, dict) and set(self.seeds) != set(self.geometries):
+            raise ValueError(
+                f"found seeds for {list(self.seeds)}, expected for {list(self.geometries)}; give seeds for each family"
+            )
+        lists = [("geometries", self.geometries)] + [
+            (f"seeds of {geometry}", self.seeds_of(geometry)) for geometry in self.geometries
+        ]
+        for name, items in lists:
             if len(set(items)) < len(items):
                 raise ValueError(f"found {name} {list(items)}, expected no entry twice; remove the repetition")
         return self

@@ -38,6 +38,10 @@ class SolveError(DebyeError, RuntimeError):
         self.report = report
 
 
+class TrainingError(DebyeError, RuntimeError):
+    """A training whose loss or gradient is no longer a number."""
+
+
 class FormatError(DebyeError, ValueError):
     """A file that is not what it should be: truncated, on another grid, of another version."""
 

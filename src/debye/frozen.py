@@ -89,12 +89,11 @@ class MergeSlice(Frozen):
     """Which shards make a split, and the code of the format."""
 
     split: str
-    geometries: tuple[Name, ...]
-    seeds: tuple[int, ...]
+    members: tuple[tuple[Name, int], ...] = Field(description="every (family, seed) of the split")
 
     def shards(self, folder: Path) -> list[Path]:
         """Paths of the shards below `folder`, as the workflow names them."""
-        return [folder / geometry / f"seed{seed}.nc" for geometry in self.geometries for seed in self.seeds]
+        return [folder / geometry / f"seed{seed}.nc" for geometry, seed in self.members]
 
 
 class FloorSlice(Frozen):
@@ -125,6 +124,7 @@ class AnalysisSlice(Frozen):
     """What the error analysis depends on beside predictions and labels."""
 
     analysis: Analysis
+    gallery: int = Field(ge=1, description="samples whose fields are kept for each gallery of the report")
 
     @classmethod
     def layer(cls) -> Layer:
@@ -170,12 +170,10 @@ def slices(config: Config) -> dict[str, Frozen]:
         for geometry in split.geometries
     }
     for name, split in config.splits.items():
-        frozen[f"merge/{name}"] = MergeSlice(
-            code=code_digest(), split=name, geometries=split.geometries, seeds=split.seeds
-        )
+        frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=tuple(split.shards()))
     frozen["floor"] = FloorSlice(code=physics, equation=equation, floor=config.floor)
     for name, network in config.models.items():
         frozen[f"models/{name}"] = NetworkSlice(code=learning, name=name, network=network)
-    frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis)
+    frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)
     frozen["report"] = ReportSlice(code=analysis, report=config.report)
     return frozen

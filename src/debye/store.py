@@ -185,7 +185,7 @@ def content_digest(dataset: xr.Dataset) -> str:
     return digest.hexdigest()
 
 
-def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> None:
+def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> str:
     """Merge shards into one data set, ordered by family, seed and index, with bounded memory.
 
     Parameters
@@ -196,6 +196,11 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
         The data set; written whole or not at all.
     title, code_digest : str
         For its root attributes.
+
+    Returns
+    -------
+    str
+        `content_digest` of the data set: equal for equal samples, whenever and wherever they were solved.
 
     Raises
     ------
@@ -220,6 +225,7 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
         merged.attrs["shards"] = json.dumps([Path(paths[i]).name for i in order])
         merged.attrs["content_digest"] = content_digest(merged)
         write(schema.describe(merged), out)
+        return str(merged.attrs["content_digest"])
     finally:
         for shard in shards:
             shard.close()

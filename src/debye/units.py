@@ -55,7 +55,7 @@ def debye_length(ionic_strength: float, eps_solvent: float = 80.0, temperature: 
     Examples
     --------
     >>> round(debye_length(0.1), 2)
-    9.7
+    9.71
     """
     if ionic_strength == 0.0:
         return math.inf

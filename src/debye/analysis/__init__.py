@@ -1,0 +1,1 @@
+"""Where a network is wrong: errors by distance from the interface, figures of them, and the report."""

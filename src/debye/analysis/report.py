@@ -1,0 +1,207 @@
+"""The report: one self-contained HTML page made from the folders that the analyses wrote."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import xarray as xr
+from matplotlib.figure import Figure
+
+from debye import provenance, store
+from debye.analysis import curves, figures
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK
+from debye.analysis.verdict import verdict
+from debye.errors import FormatError, explain
+from debye.frozen import ReportSlice
+
+GALLERIES = (
+    ("best", "Best sample", "the smallest relative L2 error of the split"),
+    ("median", "Typical samples", "relative L2 error nearest the median"),
+    ("worst", "Worst cases", "the largest relative L2 errors of the split, the worst first"),
+)
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """What one folder of an analysis holds."""
+
+    model: str
+    summary: dict[str, Any]
+    metrics: xr.Dataset
+    gallery: xr.Dataset
+
+
+def write_report(frozen: ReportSlice, analyses: list[Path], out: Path) -> None:
+    """Write the report of one or more analyses as a single HTML page that needs no network.
+
+    Parameters
+    ----------
+    frozen : ReportSlice
+        Title of the page, samples in a gallery.
+    analyses : list of Path
+        Folders that `debye.analysis.analyse.analyse` wrote, one a network.
+    out : Path
+        The page, written whole or not at all.
+
+    Raises
+    ------
+    FormatError
+        If a folder lacks a file or two folders analyse the same network.
+    """
+    read = [read_analysis(folder) for folder in analyses]
+    models = [one.model for one in read]
+    if len(set(models)) < len(models):
+        raise FormatError(explain("report", f"networks {models}", "each once", "name every analysis once"))
+    store.write_text(out, page(frozen, read))
+
+
+def read_analysis(folder: Path) -> Analysed:
+    """Read the folder of an analysis.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing or not what it should be.
+    """
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        model = str(summary["model"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = " ".join(str(error).split())
+        raise FormatError(
+            explain(f"{folder}/summary.json", found, "an analysis", "analyse the network again")
+        ) from None
+    loaded = []
+    for name in ("metrics.nc", "gallery.nc"):
+        with closing(store.open_raw(folder / name)) as dataset:
+            loaded.append(dataset.load())
+    return Analysed(model, summary, *loaded)
+
+
+def page(frozen: ReportSlice, read: list[Analysed]) -> str:
+    """HTML text of the report."""
+    metrics = {one.model: one.metrics for one in read}
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("debye.analysis"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    first = read[0].summary
+    return environment.get_template("report.html.j2").render(
+        title=frozen.report.title,
+        source=provenance.source(),
+        date=provenance.now(),
+        analyses=[
+            {
+                "model": one.model,
+                "summary": one.summary,
+                "verdict": verdict(one.summary),
+                "galleries": _galleries(one, frozen.report.gallery),
+                "regions": _region_rows(one.summary),
+                "configuration": json.dumps(one.summary["configuration"], indent=1, ensure_ascii=False),
+            }
+            for one in read
+        ],
+        key_figures=_key_figures(read),
+        families=_family_rows(read),
+        by_region=[DEFINITIONS[name] for name in (*BY_REGION, "error_share", "node_share")],
+        definitions=list(DEFINITIONS.values()),
+        regions=first["regions"],
+        excluded=EXCLUDED,
+        first=first,
+        code=frozen.code,
+        by_distance=_embed(curves.error_by_distance(metrics, first)),
+        by_family=_embed(curves.error_by_family(metrics, first)),
+        training=_embed(curves.training_curve(metrics)),
+    )
+
+
+def _embed(figure: Figure) -> str:
+    """Figure as a data URI, so that the page asks for nothing."""
+    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure)).decode("ascii")
+
+
+def _key_figures(read: list[Analysed]) -> list[dict[str, Any]]:
+    """One row a figure over all nodes: its definition, every network, the label floor."""
+    rows = []
+    for definition in DEFINITIONS.values():
+        if definition.name in ("error_share", "node_share"):
+            continue
+        values = [_value(one.summary["figures"][NETWORK][EVERY], definition.name) for one in read]
+        floor = _value(read[0].summary["figures"][FLOOR][EVERY], definition.name)
+        rows.append(
+            {
+                "definition": definition,
+                "values": [definition.show(value) for value in values],
+                "floor": definition.show(floor),
+            }
+        )
+    return rows
+
+
+def _value(figures: Mapping[str, Any], name: str) -> float | None:
+    """Figure over all nodes; the interface excess belongs to no region."""
+    value = figures[name] if name == "interface_excess" else figures["all"].get(name)
+    return None if value is None else float(value)
+
+
+def _family_rows(read: list[Analysed]) -> list[dict[str, Any]]:
+    """One row for every family and network, and the label floor of the family."""
+    rows = []
+    for family in read[0].summary["figures"][NETWORK]:
+        for of, one in [*((NETWORK, one) for one in read), (FLOOR, read[0])]:
+            figures_of = one.summary["figures"][of][family]
+            rows.append(
+                {
+                    "family": family,
+                    "name": one.model if of == NETWORK else FLOOR,
+                    "floor": of == FLOOR,
+                    "values": [DEFINITIONS[name].show(figures_of["all"].get(name)) for name in BY_REGION]
+                    + [DEFINITIONS["interface_excess"].show(figures_of["interface_excess"])],
+                }
+            )
+    return rows
+
+
+def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row a region, over all families."""
+    figures_of = summary["figures"][NETWORK][EVERY]
+    names = (*BY_REGION, "error_share", "node_share")
+    return [
+        {
+            "region": region,
+            "formula": formula,
+            "values": [DEFINITIONS[name].show(figures_of[region][name]) for name in names],
+        }
+        for region, formula in summary["regions"].items()
+    ]
+
+
+def _galleries(one: Analysed, number: int) -> list[dict[str, Any]]:
+    """Galleries of a network, each with at most `number` samples drawn."""
+    shown = []
+    for name, title, meaning in GALLERIES:
+        samples = one.gallery.isel(sample=one.gallery["gallery"].values == name)
+        drawn = []
+        for position in range(min(number, samples.sizes["sample"])):
+            sample = samples.isel(sample=position)
+            drawn.append(
+                {
+                    "image": _embed(figures.sample_fields(sample)),
+                    "geometry": str(sample["geometry"].item()),
+                    "seed": int(sample["seed"]),
+                    "index": int(sample["index"]),
+                    "relative": DEFINITIONS["relative_l2_median"].show(float(sample["relative_l2"])),
+                }
+            )
+        shown.append({"name": name, "title": title, "meaning": meaning, "samples": drawn})
+    return shown

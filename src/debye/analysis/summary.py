@@ -1,0 +1,91 @@
+"""The summary of an analysis: its figures by name, what they mean, and where the results come from."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from debye import provenance, schema
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, FLOOR, NETWORK, regions
+from debye.frozen import AnalysisSlice
+
+
+def summarise(
+    frozen: AnalysisSlice, metrics: xr.Dataset, labels: xr.Dataset, predicted: xr.Dataset, finer: xr.Dataset
+) -> dict[str, Any]:
+    """Everything the report says in words and tables, as JSON."""
+    grid = schema.grid_of(labels)
+    families, counts = np.unique(labels["geometry"].values.astype(str), return_counts=True)
+    rejected = {name: int(labels[name].sum()) for name in schema.VARIABLES if name.startswith("rejected_")}
+    attributes = predicted.attrs
+    seconds = metrics["history_seconds"].values
+    return {
+        "model": str(attributes["model"]),
+        "source": provenance.source(),
+        "date": provenance.now(),
+        "grid": {
+            "cells": grid.cells,
+            "half_width": grid.half_width,
+            "spacing": grid.spacing,
+            "dim": grid.dim,
+        },
+        "samples": int(labels.sizes["sample"]),
+        "samples_by_family": {str(f): int(n) for f, n in zip(families, counts, strict=True)},
+        "rejected_draws": rejected,
+        "excluded_nodes": int(metrics["excluded_nodes"].sel(of=NETWORK).values[0]),
+        "parameters": int(attributes["parameters"]),
+        "target": str(attributes["target"]),
+        "best_epoch": int(attributes["best_epoch"]),
+        "epochs": int(metrics["history_epoch"].size),
+        "training_seconds": _number(np.nansum(seconds)),
+        "prediction_seconds": _number(attributes["seconds"]),
+        "potential_range": _number(metrics["potential_range"].sel(of=NETWORK)),
+        "floor": {"samples": int(finer.sizes["sample"]), "refine": int(finer.attrs["refine"])},
+        "settings": json.loads(frozen.analysis.model_dump_json()),
+        "figures": _figures(metrics),
+        "definitions": {
+            d.name: {"title": d.title, "formula": d.formula, "unit": d.unit} for d in DEFINITIONS.values()
+        },
+        "regions": {region.name: region.formula for region in regions(frozen.analysis)},
+        "digests": {
+            "data set, content": str(labels.attrs.get("content_digest", "not recorded")),
+            "data set, code": str(labels.attrs["code_digest"]),
+            "network, code": str(attributes["code_digest"]),
+            "analysis, code": frozen.code,
+        },
+        "configuration": {
+            "data set": json.loads(labels.attrs["configuration"]),
+            "network": json.loads(attributes["configuration"]),
+            "analysis": json.loads(frozen.analysis.model_dump_json()),
+        },
+    }
+
+
+def _figures(metrics: xr.Dataset) -> dict[str, Any]:
+    """Figures by name: network or label floor → family → region → figure."""
+    nested: dict[str, Any] = {}
+    for of in metrics["of"].values.tolist():
+        here = metrics.sel(of=of)
+        nested[of] = {
+            family: {
+                region: {
+                    name: _number(here[name].sel(family=family, region=region))
+                    for name in (*BY_REGION, "error_share", "node_share")
+                    if not (name == "floor_ratio" and of == FLOOR)
+                }
+                for region in metrics["region"].values.tolist()
+            }
+            | {"interface_excess": _number(here["interface_excess"].sel(family=family))}
+            for family in metrics["family"].values.tolist()
+        }
+    return nested
+
+
+def _number(value: Any) -> float | None:
+    """Plain number for JSON; None where there is none."""
+    number = float(value)
+    return number if math.isfinite(number) else None

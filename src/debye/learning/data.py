@@ -1,0 +1,211 @@
+"""A data set as torch reads it: single samples at random, opened by the process that reads.
+
+Fields lie one sample a chunk and uncompressed, so a random read is a seek and a copy. HDF5 must not be
+opened before a fork: each process opens the file for itself when it first reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from debye.config import Grid, Medium, Network
+from debye.errors import FormatError, explain
+from debye.learning.encode import Batch, Encoding, Normalization
+from debye.progress import track
+from debye.schema import grid_of
+from debye.seeds import generator
+from debye.store import BLOCK, content_digest, open_dataset
+
+
+class Samples(Dataset[Batch]):
+    """Samples of one data set or shard, read when they are asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        A netCDF file of `docs/data_format.md`.
+
+    Attributes
+    ----------
+    grid : Grid
+    medium : Medium
+        The one medium of all its samples.
+    digest : str
+        Digest of its content.
+
+    Raises
+    ------
+    FormatError
+        If the file is not in the format, holds no sample, or mixes media.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with open_dataset(self.path) as dataset:
+            self.grid: Grid = grid_of(dataset)
+            self.length = int(dataset.sizes["sample"])
+            if self.length == 0:
+                raise FormatError(explain(str(path), "no samples", "at least one", "make the file anew"))
+            self.medium = _one_medium(dataset, str(path))
+            self.digest = str(dataset.attrs.get("content_digest") or content_digest(dataset))
+        self._file: h5py.File | None = None
+        self._process = -1
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_file": None, "_process": -1}
+
+    def __getitem__(self, index: int) -> Batch:
+        """Read one sample, as a batch of one."""
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Read samples, in the order asked for."""
+        try:
+            columns = [
+                np.stack([self._open()[name][index] for index in indices])
+                for name in ("regular_potential", "level_set", "charge_position", "charge_value")
+            ]
+        except (OSError, KeyError) as error:
+            found = " ".join(str(error).split())
+            raise FormatError(explain(str(self.path), found, "a readable data set", "make it anew")) from None
+        columns[2] = np.where(columns[3][..., None] == 0, 0.0, columns[2])
+        return Batch(*(torch.from_numpy(column) for column in columns))
+
+    def blocks(self, size: int = BLOCK) -> Iterator[Batch]:
+        """All samples in the order of the file, `size` at a time."""
+        for start in range(0, self.length, size):
+            yield self.__getitems__(range(start, min(start + size, self.length)))
+
+    def loader(self, chunks: Sequence[Sequence[int]], workers: int = 0) -> DataLoader[Batch]:
+        """Batches of the samples named by `chunks`, in that order, read ahead by `workers` processes."""
+        return DataLoader(
+            self,
+            batch_sampler=chunks,  # type: ignore[arg-type]
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            # The loader draws a number of its own when it starts; the global stream must not feel that.
+            generator=torch.Generator(),
+        )
+
+    def close(self) -> None:
+        """Close the file in this process; reading opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def _open(self) -> h5py.File:
+        if self._file is None or self._process != os.getpid():
+            self._file = h5py.File(self.path, "r")
+            self._process = os.getpid()
+        return self._file
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _one_medium(dataset: Any, where: str) -> Medium:
+    values = {}
+    for name in Medium.model_fields:
+        found = np.unique(dataset[name].values)
+        if len(found) > 1:
+            raise FormatError(
+                explain(
+                    f"{where}: {name}",
+                    found.tolist(),
+                    "one medium in a data set",
+                    "train on one medium at a time",
+                )
+            )
+        values[name] = found[0].item() if isinstance(found[0], np.generic) else found[0]
+    return Medium(**values)
+
+
+def require_same_problem(samples: Samples, grid: Grid, medium: Medium, whose: str) -> None:
+    """Make sure that samples lie on this grid and in this medium.
+
+    Raises
+    ------
+    FormatError
+        If they do not.
+    """
+    for what, found, expected in (("grid", samples.grid, grid), ("medium", samples.medium, medium)):
+        if found != expected:
+            raise FormatError(
+                explain(
+                    f"{samples.path}: {what}", found, f"{expected} of {whose}", "use data of the same problem"
+                )
+            )
+
+
+def statistics(samples: Samples, network: Network) -> Normalization:
+    """Scales of a training split: root mean squares, read block by block.
+
+    Parameters
+    ----------
+    samples : Samples
+        The training split, and no other.
+    network : Network
+        Says which target.
+
+    Raises
+    ------
+    FormatError
+        If the split holds no charge, no potential, or numbers that are not finite.
+    """
+    encoding = Encoding(samples.grid, samples.medium, network)
+    sums = np.zeros(4)
+    for batch in track(samples.blocks(), -(-len(samples) // BLOCK), "scales of the training split"):
+        channel = encoding.channels(batch)[:, 0].double()
+        if not bool(torch.isfinite(batch.regular).all()):
+            raise FormatError(
+                explain(
+                    f"{samples.path}: regular_potential", "NaN or inf", "finite values", "make the file anew"
+                )
+            )
+        target, weight = (part.double() for part in encoding.target(batch))
+        sums += [float((channel**2).sum()), channel.numel(), float((target**2).sum()), float(weight.sum())]
+    scales = {"charge": float(np.sqrt(sums[0] / sums[1])), "target": float(np.sqrt(sums[2] / sums[3]))}
+    for name, scale in scales.items():
+        if not (np.isfinite(scale) and scale > 0):
+            raise FormatError(
+                explain(
+                    f"{samples.path}: root mean square of the {name}",
+                    scale,
+                    "a positive number",
+                    "check the data",
+                )
+            )
+    return Normalization(**scales)
+
+
+def order(seed: int, epoch: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order and symmetries of the samples in an epoch: functions of training seed and epoch alone.
+
+    Returns
+    -------
+    order : ndarray
+        A permutation of the samples.
+    symmetries : ndarray
+        For each sample the number of a symmetry of the square, 0 … 7.
+
+    Examples
+    --------
+    >>> [int(index) for index in sorted(order(0, 3, 5)[0])]
+    [0, 1, 2, 3, 4]
+    """
+    permutation = generator("training", seed, "order", epoch).permutation(samples)
+    symmetries = generator("training", seed, "symmetry", epoch).integers(8, size=samples)
+    return permutation, symmetries

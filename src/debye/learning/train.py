@@ -1,0 +1,330 @@
+"""Training: one visible loop, that goes on after a kill exactly where it stood.
+
+AdamW (Loshchilov & Hutter 2019) with gradient clipping; the learning rate rises linearly and falls as a
+cosine. After each epoch the validation split is evaluated, and the weights of the best epoch are kept. The
+order of the samples and their symmetries are functions of the training seed and the epoch; on a CPU with a
+given number of threads a training that was killed and continued ends with the same bits as one that was
+not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import logging
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from debye.config import Training
+from debye.errors import ConfigError, TrainingError, explain
+from debye.frozen import NetworkSlice
+from debye.learning import checkpoint
+from debye.learning.data import Samples, order, require_same_problem, statistics
+from debye.learning.encode import Batch, Encoding, Normalization, symmetry
+from debye.learning.losses import LOSSES
+from debye.learning.models import build, multiply_adds, parameters, place
+from debye.learning.state import Keeper, State, fingerprint, load
+from debye.progress import track
+from debye.provenance import now, source
+from debye.seeds import generator
+from debye.store import write_text
+
+log = logging.getLogger("debye")
+
+CLIP = 1.0
+"""Largest norm of the gradient: the first steps and rare samples are held back, an ordinary step is not."""
+COLUMNS = ("epoch", "step", "learning_rate", "train_loss", "validation_loss", "best", "seconds")
+
+
+def train(
+    frozen: NetworkSlice, train_split: Path, validation: Path, state: Path, out: Path, device: str = "auto"
+) -> None:
+    """Train one network and write `checkpoint.safetensors` and `history.csv`.
+
+    Parameters
+    ----------
+    frozen : NetworkSlice
+        The network and its training.
+    train_split, validation : Path
+        Data sets on the same grid and in the same medium. Scales come from the first alone; the second
+        chooses the best epoch.
+    state : Path
+        File of the resumable state. A state of this very training is continued; one that is finished
+        already is only written out again.
+    out : Path
+        Folder of the outputs; nothing is written there before the training has ended.
+    device : {"auto", "cpu", "cuda"}
+        "auto" takes the GPU if there is one.
+
+    Raises
+    ------
+    FormatError
+        If a data set is not what it should be, or the two differ in grid or medium.
+    ConfigError
+        If the network does not fit the grid, or "cuda" is asked for and absent.
+    TrainingError
+        If the loss is no longer a number.
+    """
+    where = choose_device(device)
+    learned, held_out = Samples(train_split), Samples(validation)
+    require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
+    with _reproducible(where):
+        model = _fresh(frozen, learned, where)
+        optimiser = _optimiser(model, frozen.network.training)
+        mark = fingerprint(frozen, learned, held_out)
+        current = load(state, mark)
+        if current is None:
+            scales = statistics(learned, frozen.network).model_dump()
+            current = State(mark, scales, model.state_dict(), optimiser.state_dict(), torch.get_rng_state())
+        else:
+            log.info("%s: continuing after epoch %d, step %d", state, current.epoch, current.step)
+            model.load_state_dict(current.weights)
+            optimiser.load_state_dict(current.optimiser)
+            torch.set_rng_state(current.random)
+        log.info("%s: %d parameters, %d samples, on %s", frozen.name, parameters(model), len(learned), where)
+        encoding = Encoding(
+            learned.grid, learned.medium, frozen.network, Normalization(**current.normalization)
+        )
+        _loop(current, model, optimiser, encoding, learned, held_out, Keeper(state))
+    learned.close()
+    held_out.close()
+    _write_outputs(out, frozen, current, encoding, len(learned))
+
+
+def _loop(
+    state: State,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    encoding: Encoding,
+    learned: Samples,
+    held_out: Samples,
+    keeper: Keeper,
+) -> None:
+    """Train to the last epoch; `state` follows and holds the result."""
+    training = encoding.network.training
+    loss_of = LOSSES[training.loss]
+    device = next(model.parameters()).device
+    steps = math.ceil(len(learned) / training.batch_size)
+    total = steps * training.epochs
+    done = state.epoch * steps + state.step
+
+    def keep() -> None:
+        state.weights, state.optimiser = model.state_dict(), optimiser.state_dict()
+        state.random = torch.get_rng_state()
+        keeper.save(state)
+
+    clock = time.monotonic()
+    for batch, turns in track(
+        _stream(learned, training, state, steps, device), total - done, "training steps"
+    ):
+        rate = learning_rate(state.epoch * steps + state.step, total, training)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        channels, target, weight = _encoded(encoding, batch, turns)
+        loss = loss_of(model(channels), target, weight).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = clip_grad_norm_(model.parameters(), CLIP)
+        _must_be_finite(loss, norm, state, steps)
+        optimiser.step()
+        state.step += 1
+        state.loss += loss.item() * len(target)
+        now_ = time.monotonic()
+        state.seconds, clock = state.seconds + now_ - clock, now_
+        if state.step == steps:
+            _end_epoch(state, model, encoding, held_out, rate, len(learned), steps)
+            clock = time.monotonic()
+            if state.epoch == training.epochs:
+                state.date = now()
+                keep()
+                return
+        if keeper.due():
+            keep()
+
+
+def _end_epoch(
+    state: State,
+    model: nn.Module,
+    encoding: Encoding,
+    held_out: Samples,
+    rate: float,
+    samples: int,
+    steps: int,
+) -> None:
+    """Validate, note the epoch in the history, keep the weights if they are the best so far."""
+    start = time.monotonic()
+    validation_loss = evaluate(model, encoding, held_out)
+    if not math.isfinite(validation_loss):
+        raise TrainingError(_diverged(f"validation loss {validation_loss} after epoch {state.epoch + 1}"))
+    state.epoch += 1
+    best = validation_loss < state.best_loss
+    if best:
+        state.best_loss, state.best_epoch = validation_loss, state.epoch
+        state.best_weights = {
+            name: weight.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, weight in model.state_dict().items()
+        }
+    row = {
+        "epoch": state.epoch,
+        "step": state.epoch * steps,
+        "learning_rate": rate,
+        "train_loss": state.loss / samples,
+        "validation_loss": validation_loss,
+        "best": int(best),
+        "seconds": round(state.seconds + time.monotonic() - start, 3),
+    }
+    state.history.append(row)
+    state.step, state.loss, state.seconds = 0, 0.0, 0.0
+    log.info(
+        "epoch %d of %d: train loss %.4g, validation loss %.4g%s, %.1f s",
+        state.epoch,
+        encoding.network.training.epochs,
+        row["train_loss"],
+        validation_loss,
+        " (best)" if best else "",
+        row["seconds"],
+    )
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, encoding: Encoding, samples: Samples) -> float:
+    """Mean loss over the samples of a data set, as they are: neither turned nor mirrored."""
+    training = encoding.network.training
+    device = next(model.parameters()).device
+    total = 0.0
+    model.eval()
+    for batch in samples.blocks(training.batch_size):
+        channels, target, weight = _encoded(encoding, batch.to(device), None)
+        total += float(LOSSES[training.loss](model(channels), target, weight).sum())
+    model.train()
+    return total / len(samples)
+
+
+def learning_rate(step: int, total: int, training: Training) -> float:
+    """Learning rate of a step (from 0): a linear rise over the share `warmup`, then a cosine to zero.
+
+    Examples
+    --------
+    >>> training = Training(epochs=1, batch_size=1, learning_rate=1.0, warmup=0.1)
+    >>> [round(learning_rate(step, 100, training), 3) for step in (0, 9, 10, 55, 99)]
+    [0.1, 1.0, 1.0, 0.5, 0.0]
+    """
+    rising = math.ceil(training.warmup * total)
+    if step < rising:
+        return training.learning_rate * (step + 1) / rising
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
+
+
+def choose_device(name: str) -> torch.device:
+    """Device of that name; "auto" is the GPU if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If "cuda" is asked for and absent.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(explain("device", "no CUDA device", "cuda as asked for", "use auto or cpu"))
+    return torch.device(name)
+
+
+def _stream(
+    samples: Samples, training: Training, state: State, steps: int, device: torch.device
+) -> Iterator[tuple[Batch, Tensor | None]]:
+    """All batches that are still to come, with their symmetries."""
+    # On a CPU the cores are better used by the step itself.
+    workers = 2 if device.type == "cuda" else 0
+    start = state.step
+    for epoch in range(state.epoch, training.epochs):
+        permutation, symmetries = order(training.seed, epoch, len(samples))
+        size = training.batch_size
+        chunks = [permutation[number * size : (number + 1) * size].tolist() for number in range(start, steps)]
+        for chunk, batch in zip(chunks, samples.loader(chunks, workers), strict=True):
+            turns = torch.from_numpy(symmetries[chunk]).to(device) if training.augment else None
+            yield batch.to(device), turns
+        start = 0
+
+
+def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Channels, target and weight, turned alike."""
+    parts = (encoding.channels(batch), *encoding.target(batch))
+    channels, target, weight = parts if turns is None else (symmetry(part, turns) for part in parts)
+    return channels.contiguous(memory_format=torch.channels_last), target, weight
+
+
+def _fresh(frozen: NetworkSlice, learned: Samples, device: torch.device) -> nn.Module:
+    seed = generator("training", frozen.network.training.seed, "weights").integers(2**63)
+    torch.manual_seed(int(seed))
+    return place(build(frozen.network.architecture, learned.grid), device)
+
+
+def _optimiser(model: nn.Module, training: Training) -> torch.optim.Optimizer:
+    """AdamW; biases are not pulled towards zero."""
+    weights = [weight for weight in model.parameters() if weight.ndim > 1]
+    biases = [bias for bias in model.parameters() if bias.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": training.weight_decay},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+
+
+@contextlib.contextmanager
+def _reproducible(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels on a CPU; the caller's random stream and settings come back afterwards."""
+    before = torch.are_deterministic_algorithms_enabled()
+    # On a GPU some kernels have no deterministic form, and nothing is promised.
+    torch.use_deterministic_algorithms(before or device.type == "cpu")
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def _must_be_finite(loss: Tensor, norm: Tensor, state: State, steps: int) -> None:
+    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+        where = f"epoch {state.epoch + 1}, step {state.step + 1} of {steps}"
+        raise TrainingError(_diverged(f"loss {loss.item()}, gradient norm {norm.item()} in {where}"))
+
+
+def _diverged(found: str) -> str:
+    return explain("training", found, "finite numbers", "lower the learning rate; nothing was written")
+
+
+def _write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encoding, samples: int) -> None:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(state.history)
+    best = state.history[state.best_epoch - 1]
+    record = checkpoint.Record(
+        name=frozen.name,
+        network=frozen.network,
+        grid=encoding.grid,
+        medium=encoding.medium,
+        normalization=encoding.normalization,
+        parameters=sum(weight.numel() for weight in state.best_weights.values()),
+        multiply_adds=multiply_adds(frozen.network, encoding.grid),
+        best_epoch=state.best_epoch,
+        train_loss=best["train_loss"],
+        validation_loss=best["validation_loss"],
+        train_samples=samples,
+        train_digest=state.fingerprint["training split"],
+        validation_digest=state.fingerprint["validation split"],
+        code_digest=frozen.code,
+        source=source(),
+        date_created=state.date,
+    )
+    write_text(out / "history.csv", table.getvalue())
+    checkpoint.save(out / "checkpoint.safetensors", record, state.best_weights)
+    log.info("%s: best epoch %d, validation loss %.4g", frozen.name, state.best_epoch, state.best_loss)

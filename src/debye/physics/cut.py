@@ -1,0 +1,428 @@
+"""Where the interface runs: cut simplices, the flat pieces of interface in them, and quadrature on both sides.
+
+In a cut simplex the interface is the zero set of an affine function ℓ with |∇ℓ| = 1, positive in the solvent. In 2-D
+ℓ vanishes at the true roots of the shape on the two cut edges; neighbours share a root, so the polygon is closed. In
+3-D four cut edges do not lie in a plane, and ℓ interpolates nodal values that are fitted to all true edge roots at
+once, so that the surface is closed too. Linear interpolation of the sampled level set instead would cost a factor of
+20 to 40 in the error of the solution.
+
+The pieces are triangulated as a product of simplices (staircase paths), in any dimension: with p negative vertices a_i,
+q positive ones b_j and the points m_ij where ℓ vanishes on the edges, the interface is the union of the simplices along
+monotone paths from m_11 to m_pq, and either side joins those paths to the vertices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import elementwise
+from scipy.sparse.linalg import lsqr
+
+from debye.config import Grid
+from debye.errors import GeometryError, explain
+from debye.physics.mesh import corner_views, edge_offsets, kuhn_corners, kuhn_gradients, strides
+from debye.physics.shapes import Shape, level
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NUDGE = 1e-10
+"""Least |φ| at a node, in cells: a vertex on the interface is moved off it by this much."""
+
+MOST_SAGITTA = 0.25
+"""Most distance, in cells, between the flat piece and the true interface before a shape counts as not resolved."""
+
+
+@dataclass(frozen=True)
+class Quadrature:
+    """Points in simplices, flat over all of them.
+
+    The rule of degree 2 with k+1 points on each k-simplex (A. H. Stroud, Approximate Calculation of Multiple Integrals).
+    """
+
+    element: Ints
+    """Row of the simplex that a point lies in, shape (m,)."""
+    barycentric: Floats
+    """Barycentric coordinates of the points, shape (m, d+1)."""
+    weight: Floats
+    """Weights: shares of the simplex's volume, or physical area on the interface, shape (m,)."""
+
+
+@cache
+def staircases(first: int, p: int, q: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Monotone lattice paths from (first, 0) to (p-1, q-1)."""
+
+    def walk(i: int, j: int) -> Iterator[tuple[tuple[int, int], ...]]:
+        if (i, j) == (p - 1, q - 1):
+            yield ((i, j),)
+        for i_next, j_next in ((i + 1, j), (i, j + 1)):
+            if i_next < p and j_next < q:
+                for rest in walk(i_next, j_next):
+                    yield ((i, j), *rest)
+
+    return tuple(walk(first, 0))
+
+
+@cache
+def pieces(p: int, q: int) -> dict[str, Ints]:
+    """Sub-simplices of a simplex with p negative and q positive vertices.
+
+    Returns
+    -------
+    dict
+        "negative", "positive": shape (pieces, p+q); "interface": shape (pieces, p+q-1). Entries number the points:
+        0 … p-1 are a_i, p … p+q-1 are b_j, p+q+i·q+j are m_ij.
+
+    Examples
+    --------
+    >>> {side: table.shape for side, table in pieces(2, 2).items()}
+    {'interface': (2, 3), 'negative': (3, 4), 'positive': (3, 4)}
+    """
+    zero = p + q
+
+    def points(path: tuple[tuple[int, int], ...]) -> list[int]:
+        return [zero + i * q + j for i, j in path]
+
+    def swapped(path: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        return tuple((i, j) for j, i in path)
+
+    negative = [[*range(i + 1), *points(path)] for i in range(p) for path in staircases(i, p, q)]
+    positive = [[*range(p, p + j + 1), *points(swapped(path))] for j in range(q) for path in staircases(j, q, p)]
+    return {
+        "interface": np.array([points(path) for path in staircases(0, p, q)]),
+        "negative": np.array(negative),
+        "positive": np.array(positive),
+    }
+
+
+def _rule(k: int) -> Floats:
+    """Barycentric points of the degree-2 rule on a k-simplex, shape (k+1, k+1); equal weights."""
+    small = (1.0 - 1.0 / np.sqrt(k + 2.0)) / (k + 1.0)
+    return np.full((k + 1, k + 1), small) + np.eye(k + 1) * (1.0 - (k + 1) * small)
+
+
+def _classes(ell: Floats) -> Iterator[tuple[Ints, Floats, int, int]]:
+    """Group simplices by number of negative vertices; yield rows, all points (rows, points, d+1), p and q."""
+    corners = ell.shape[1]
+    order = np.argsort(ell > 0, axis=1, kind="stable")
+    negatives = (ell <= 0).sum(axis=1)
+    for p in range(1, corners):
+        rows = np.flatnonzero(negatives == p)
+        if not rows.size:
+            continue
+        q = corners - p
+        vertices = np.eye(corners)[order[rows]]
+        low = np.take_along_axis(ell[rows], order[rows], axis=1)
+        share = low[:, None, p:] / (low[:, None, p:] - low[:, :p, None])
+        zeros = share[..., None] * vertices[:, :p, None] + (1.0 - share)[..., None] * vertices[:, None, p:]
+        yield rows, np.concatenate([vertices, zeros.reshape(len(rows), p * q, corners)], axis=1), p, q
+
+
+def side_quadrature(ell: Floats, side: str) -> Quadrature:
+    """Quadrature on one side of the zero set of ℓ in each simplex.
+
+    Parameters
+    ----------
+    ell : ndarray, shape (n, k+1)
+        Values of ℓ at the vertices, of both signs in each row.
+    side : {"negative", "positive"}
+
+    Returns
+    -------
+    Quadrature
+        Weights are shares of the simplex: they sum to 1 over both sides.
+    """
+    corners = ell.shape[1]
+    rule = _rule(corners - 1)
+    elements, coordinates, weights = [], [], []
+    for rows, points, p, q in _classes(ell):
+        simplices = points[:, pieces(p, q)[side]]
+        share = np.abs(np.linalg.det(simplices))
+        elements.append(np.repeat(rows, share.shape[1] * corners))
+        coordinates.append((rule @ simplices).reshape(-1, corners))
+        weights.append(np.repeat(share.ravel() / corners, corners))
+    return _gather(elements, coordinates, weights, corners)
+
+
+def interface_quadrature(ell: Floats, vertices: Floats) -> Quadrature:
+    """Quadrature on the zero set of ℓ in each simplex; weights sum to its area (length in 2-D).
+
+    Parameters
+    ----------
+    ell : ndarray, shape (n, d+1)
+    vertices : ndarray, shape (n, d+1, d)
+        Å.
+    """
+    corners = ell.shape[1]
+    rule = _rule(corners - 2)
+    elements, coordinates, weights = [], [], []
+    for rows, points, p, q in _classes(ell):
+        simplices = points[:, pieces(p, q)["interface"]]
+        corner = np.einsum("nskv,nvx->nskx", simplices, vertices[rows])
+        edges = corner[:, :, 1:] - corner[:, :, :1]
+        gram = np.maximum(np.linalg.det(edges @ np.swapaxes(edges, 2, 3)), 0.0)
+        area = np.sqrt(gram) / factorial(corners - 2)
+        elements.append(np.repeat(rows, area.shape[1] * (corners - 1)))
+        coordinates.append((rule @ simplices).reshape(-1, corners))
+        weights.append(np.repeat(area.ravel() / (corners - 1), corners - 1))
+    return _gather(elements, coordinates, weights, corners)
+
+
+def _gather(elements: list[Ints], coordinates: list[Floats], weights: list[Floats], corners: int) -> Quadrature:
+    if not elements:
+        return Quadrature(np.zeros(0, dtype=np.int64), np.zeros((0, corners)), np.zeros(0))
+    return Quadrature(np.concatenate(elements), np.concatenate(coordinates), np.concatenate(weights))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The simplices that the interface crosses."""
+
+    grid: Grid
+    level_set: Floats
+    """Level set at the nodes, flat, shape (nodes,), Å; never exactly zero."""
+    nodes: Ints
+    """Flat numbers of the vertices, shape (n, d+1)."""
+    simplex: Ints
+    """Number of the simplex as in `mesh.locate`, rising, shape (n,)."""
+    kind: Ints
+    """Permutation of the simplex, shape (n,)."""
+    ell: Floats
+    """ℓ at the vertices, shape (n, d+1), Å."""
+    normal: Floats
+    """Unit normal ∇ℓ, from solute to solvent, shape (n, d)."""
+
+    @property
+    def vertices(self) -> Floats:
+        """Coordinates of the vertices, shape (n, d+1, d), Å."""
+        axis = np.unravel_index(self.nodes, self.grid.shape)
+        return np.stack([self.grid.axis[number] for number in axis], axis=2)
+
+    @property
+    def gradients(self) -> Floats:
+        """Gradients of the barycentric coordinates, shape (n, d+1, d), 1/Å."""
+        return kuhn_gradients(self.grid.dim)[self.kind] / self.grid.spacing
+
+    @property
+    def volume(self) -> float:
+        """Volume (area in 2-D) of every simplex of the grid."""
+        return self.grid.spacing**self.grid.dim / factorial(self.grid.dim)
+
+    def edge_points(self) -> Floats:
+        """Barycentric coordinates of the points where ℓ vanishes on the edges, shape (n, most, d+1), NaN-padded."""
+        corners = self.ell.shape[1]
+        most = (corners // 2) * (corners - corners // 2)
+        points = np.full((len(self.ell), most, corners), np.nan)
+        for rows, all_points, p, q in _classes(self.ell):
+            points[rows, : p * q] = all_points[:, corners:]
+        return points
+
+
+def find_cut(grid: Grid, shape: Shape) -> Cut:
+    """Find the cut simplices of a shape on a grid.
+
+    Raises
+    ------
+    GeometryError
+        If the shape leaves the box or comes within a cell of its boundary, holds no node, is not a number somewhere,
+        or is not resolved: an edge crossed twice, or an interface that bends within a cell.
+    """
+    values = nodal_level_set(grid, shape)
+    inside = (values < 0).reshape(grid.shape)
+    nodes, simplex, kind = _cut_simplices(inside, grid)
+    roots = _edge_roots(grid, shape, values)
+    _refuse_double_crossings(grid, shape, values)
+    if grid.dim == 2:
+        ell, normal = _through_roots(grid, nodes, kind, inside.ravel(), roots)
+    else:
+        ell, normal = _normalised(grid, kind, _fitted(grid, values, roots)[nodes])
+    order = np.argsort(simplex)
+    cut = Cut(grid, values, nodes[order], simplex[order], kind[order], ell[order], normal[order])
+    _refuse_bends(cut, shape)
+    return cut
+
+
+def nodal_level_set(grid: Grid, shape: Shape) -> Floats:
+    """Level set at the nodes, flat, nudged off zero; refuses shapes that do not fit the box."""
+    points = grid.points()
+    low, high = (np.asarray(bound, dtype=float) for bound in shape.bounds)
+    if low.shape != (grid.dim,) or high.shape != (grid.dim,):
+        raise GeometryError(
+            explain("solute", f"a shape in {low.size}-D", f"one in {grid.dim}-D", "give grid and solute the same dim")
+        )
+    if (low < -grid.half_width).any() or (high > grid.half_width).any():
+        raise GeometryError(
+            explain("solute", f"bounds {low.round(3).tolist()} to {high.round(3).tolist()} Å, outside the box",
+                    f"a shape inside [-{grid.half_width:g}, {grid.half_width:g}] Å", "widen the box or move the shape")
+        )
+    values = np.asarray(shape(points), dtype=float)
+    sign = level(shape, points)
+    if values.shape != (len(points),) or not (np.isfinite(values).all() and np.isfinite(sign).all()):
+        raise GeometryError(explain("solute", "a level set that is NaN, infinite or of the wrong shape",
+                                    "a finite number for each point", "mend the shape's function"))
+    # One sign for all that follows: of the function whose roots are looked for.
+    least = NUDGE * grid.spacing
+    values = np.where(sign < 0, -1.0, 1.0) * np.maximum(np.abs(values), least)
+    inside = (values < 0).reshape(grid.shape)
+    if not inside.any():
+        raise GeometryError(explain("solute", f"no grid node inside (cell {grid.spacing:g} Å)", "a shape the grid resolves",
+                                    "use more cells"))
+    core = (slice(2, -2),) * grid.dim
+    if inside.sum() > inside[core].sum():
+        raise GeometryError(explain("solute", "a shape that touches the boundary of the box or comes within a cell of it",
+                                    "at least a cell of solvent all round", "widen the box or move the shape"))
+    return values
+
+
+def _cut_simplices(inside: NDArray[np.bool_], grid: Grid) -> tuple[Ints, Ints, Ints]:
+    """Vertices, simplex numbers and kinds of the simplices with vertices on both sides."""
+    numbers = np.arange(inside.size).reshape(grid.shape)
+    nodes, simplex, kinds = [], [], []
+    all_kinds = len(kuhn_corners(grid.dim))
+    for kind in range(all_kinds):
+        views = corner_views(inside, grid, kind)
+        count = sum(view.astype(np.int8) for view in views)
+        cells = np.flatnonzero((count > 0) & (count <= grid.dim))
+        nodes.append(np.stack([view.ravel()[cells] for view in corner_views(numbers, grid, kind)], axis=1))
+        simplex.append(cells * all_kinds + kind)
+        kinds.append(np.full(len(cells), kind))
+    return np.concatenate(nodes).astype(np.int64), np.concatenate(simplex), np.concatenate(kinds)
+
+
+def _edges(grid: Grid, offset: Ints, chosen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Flat numbers of the low and high ends of the chosen edges along an offset."""
+    numbers = np.arange(np.prod(grid.shape)).reshape(grid.shape)
+    low = numbers[tuple(slice(0, grid.cells + 1 - step) for step in offset)][chosen]
+    return low, low + int(offset @ strides(grid))
+
+
+def _edge_pairs(grid: Grid, values: Floats, offset: Ints) -> tuple[Floats, Floats]:
+    field = values.reshape(grid.shape)
+    low = field[tuple(slice(0, grid.cells + 1 - step) for step in offset)]
+    high = field[tuple(slice(step, None) for step in offset)]
+    return low, high
+
+
+def _coordinates(grid: Grid, nodes: Ints) -> Floats:
+    return np.stack([grid.axis[number] for number in np.unravel_index(nodes, grid.shape)], axis=-1)
+
+
+def _edge_roots(grid: Grid, shape: Shape, values: Floats) -> Floats:
+    """Share t of the way from the low to the high end at which each edge is crossed, (offsets, nodes); NaN if not."""
+    offsets = edge_offsets(grid.dim)
+    roots = np.full((len(offsets), values.size), np.nan)
+    for number, offset in enumerate(offsets):
+        low_values, high_values = _edge_pairs(grid, values, offset)
+        low, _ = _edges(grid, offset, (low_values < 0) != (high_values < 0))
+        start = _coordinates(grid, low)
+        step = offset * grid.spacing
+
+        def along(t: Floats, *origin: Floats, step: Floats = step) -> Floats:
+            points = np.stack([one + t * part for one, part in zip(origin, step, strict=True)], axis=-1)
+            return level(shape, points.reshape(-1, points.shape[-1])).reshape(t.shape)
+
+        ends = (np.zeros(len(low)), np.ones(len(low)))
+        found = elementwise.find_root(along, ends, args=tuple(start.T), tolerances={"xatol": 1e-13}).x
+        # A node that was nudged off the interface may leave no bracket: the root is then at that node.
+        at_low = np.abs(values[low]) < np.abs(high_values[(low_values < 0) != (high_values < 0)])
+        found = np.where(np.isfinite(found), found, np.where(at_low, 0.0, 1.0))
+        roots[number, low] = np.clip(found, NUDGE, 1.0 - NUDGE)
+    return roots
+
+
+def _root_of(grid: Grid, roots: Floats, first: Ints, second: Ints) -> Floats:
+    """Share of the way from node `first` to node `second` at which their edge is crossed."""
+    # Offsets are listed in the order of their steps in the flat node number.
+    number = np.searchsorted(edge_offsets(grid.dim) @ strides(grid), np.abs(second - first))
+    t = roots[number, np.minimum(first, second)]
+    return np.where(first < second, t, 1.0 - t)
+
+
+def _through_roots(
+    grid: Grid, nodes: Ints, kind: Ints, inside: NDArray[np.bool_], roots: Floats
+) -> tuple[Floats, Floats]:
+    """2-D: the line through the two true edge roots of each cut triangle."""
+    is_in = inside[nodes]
+    # The vertex that is alone on its side, then the other two: both cut edges start at it.
+    alone = np.where(is_in.sum(axis=1) == 1, is_in.argmax(axis=1), (~is_in).argmax(axis=1))
+    rows = np.arange(len(nodes))
+    first, second = (alone + 1) % 3, (alone + 2) % 3
+    to_first = _root_of(grid, roots, nodes[rows, alone], nodes[rows, first])
+    to_second = _root_of(grid, roots, nodes[rows, alone], nodes[rows, second])
+    ell = np.empty(nodes.shape)
+    sign = np.where(is_in[rows, alone], -1.0, 1.0)
+    ell[rows, alone] = sign
+    ell[rows, first] = -sign * (1.0 - to_first) / to_first
+    ell[rows, second] = -sign * (1.0 - to_second) / to_second
+    return _normalised(grid, kind, ell)
+
+
+def _normalised(grid: Grid, kind: Ints, ell: Floats) -> tuple[Floats, Floats]:
+    """Scale vertex values of an affine function to |∇ℓ| = 1; return them and ∇ℓ."""
+    gradient = np.einsum("nv,nvx->nx", ell, kuhn_gradients(grid.dim)[kind] / grid.spacing)
+    length = np.sqrt((gradient**2).sum(axis=1))
+    return ell / length[:, None], gradient / length[:, None]
+
+
+def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
+    """3-D: nodal values whose linear interpolant vanishes as near as can be to all true edge roots."""
+    steps = edge_offsets(grid.dim) @ strides(grid)
+    number, low = np.nonzero(np.isfinite(roots))
+    high = low + steps[number]
+    t = roots[number, low]
+    used, local = np.unique(np.concatenate([low, high]), return_inverse=True)
+    rows = np.arange(len(low))
+    scale = 1.0 / np.abs(values[high] - values[low])
+    weights = np.concatenate([(1.0 - t) * scale, t * scale])
+    misfit = sparse.csr_array((weights, (np.tile(rows, 2), local)), shape=(len(low), len(used)))
+    start = values[used]
+    change = lsqr(misfit, -(misfit @ start), damp=0.05 / grid.spacing, atol=1e-8, btol=1e-8)[0]
+    # Values keep their sign: a node changes side only if the shape says so.
+    moved = np.where(start < 0, np.minimum(start + change, 0.05 * start), np.maximum(start + change, 0.05 * start))
+    fitted = values.copy()
+    fitted[used] = moved
+    return fitted
+
+
+def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats) -> None:
+    field = values.reshape(grid.shape)
+    # A level set that is no distance may be steeper than 1: its own steepest difference bounds it.
+    steepest = max(1.0, *(np.abs(np.diff(field, axis=axis)).max() / grid.spacing for axis in range(grid.dim)))
+    for offset in edge_offsets(grid.dim):
+        low_values, high_values = _edge_pairs(grid, values, offset)
+        length = grid.spacing * np.sqrt(offset.sum())
+        same = (low_values < 0) == (high_values < 0)
+        low, _ = _edges(grid, offset, same & (np.abs(low_values) + np.abs(high_values) <= steepest * length))
+        start = _coordinates(grid, low)
+        for t in (0.25, 0.5, 0.75):
+            points = start + t * grid.spacing * offset
+            crossed = (level(shape, points) < 0) != (values[low] < 0)
+            if crossed.any():
+                place = points[crossed][0].round(3).tolist()
+                raise GeometryError(
+                    explain("solute", f"an edge of the grid crossed twice near {place} Å (cell {grid.spacing:g} Å)",
+                            "a shape without features thinner than a cell", "use more cells or smooth the shape")
+                )
+
+
+def _refuse_bends(cut: Cut, shape: Shape) -> None:
+    """Compare the flat pieces with the true interface at their middles."""
+    points = cut.edge_points()
+    middle = np.einsum("nv,nvx->nx", np.nanmean(points, axis=1), cut.vertices)
+    value = np.asarray(shape(middle), dtype=float)
+    # ∂φ along the normal turns the value into a length for level sets that are no distance.
+    slope = np.abs(np.einsum("nv,nvx,nx->n", cut.level_set[cut.nodes], cut.gradients, cut.normal))
+    sagitta = np.abs(value) / np.maximum(slope, 1e-300) / cut.grid.spacing
+    worst = int(np.argmax(sagitta))
+    if sagitta[worst] > MOST_SAGITTA:
+        raise GeometryError(
+            explain("solute", f"an interface that bends by {sagitta[worst]:.2f} cells within the cell at "
+                    f"{middle[worst].round(3).tolist()} Å", f"at most {MOST_SAGITTA} cells",
+                    "use more cells or smooth the shape")
+        )

@@ -1,0 +1,201 @@
+"""A solution: nodal fields, values anywhere, energy, report, and the documented data set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from debye import schema
+from debye.errors import ConfigError, explain
+from debye.physics.charges import PointCharges, coulomb_potential
+from debye.physics.mesh import locate
+from debye.provenance import code_digest
+
+if TYPE_CHECKING:
+    from debye.physics.algebra import Report
+    from debye.physics.assembly import Discretisation
+    from debye.physics.elements import Bubble
+    from debye.physics.problem import Problem
+    from debye.physics.shapes import Shape
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What `debye.solve` returns."""
+
+    problem: Problem
+    discretisation: Discretisation
+    bubble: Bubble
+    nodal: Floats
+    """w at the nodes, flat, shape (nodes,)."""
+    report: Report
+
+    @property
+    def regular(self) -> Floats:
+        """Regular potential w = u - χ_solute G at the nodes, shape (cells+1,)*dim, in kT/e."""
+        return self.nodal.reshape(self.problem.grid.shape)
+
+    @property
+    def level_set(self) -> Floats:
+        """Signed distance (or the shape's own level set) at the nodes, shape (cells+1,)*dim, Å."""
+        return self.discretisation.cut.level_set.reshape(self.problem.grid.shape)
+
+    @property
+    def potential(self) -> Floats:
+        """Potential u at the nodes, shape (cells+1,)*dim, in kT/e; ±inf where a node holds a charge."""
+        inside = self.discretisation.cut.level_set < 0
+        u = self.nodal.copy()
+        points = self.problem.grid.points()[inside]
+        u[inside] += coulomb_potential(points, self.problem.charges, self.problem.medium)
+        return u.reshape(self.problem.grid.shape)
+
+    @property
+    def reaction_energy(self) -> float:
+        """½ Σ q_i w(x_i): kT in 3-D, kT/Å in 2-D."""
+        charges = self.problem.charges
+        return float(0.5 * charges.values @ self._regular_at(charges.positions)[0])
+
+    def evaluate(self, points: ArrayLike) -> Floats:
+        """Potential u at any points of the box, with the immersed basis in cut cells.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, dim)
+            Å.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            In kT/e; ±inf at a charge.
+
+        Raises
+        ------
+        ConfigError
+            If the points have another shape, are not finite, or lie outside the box.
+
+        Examples
+        --------
+        >>> import debye
+        >>> solution = debye.solve(debye.Problem(
+        ...     debye.Grid(cells=32, half_width=16.0), debye.Ball((0.0, 0.0), 8.0), debye.PointCharges([[3.0, 1.0]], [0.1])))
+        >>> bool(abs(solution.evaluate([[10.0, 0.0]])[0] - solution.potential[26, 16]) < 1e-12)
+        True
+        """
+        grid = self.problem.grid
+        places = np.atleast_2d(np.asarray(points, dtype=float))
+        if places.ndim != 2 or places.shape[1] != grid.dim:
+            raise ConfigError(explain("points", f"shape {places.shape}", f"(n, {grid.dim})", "give one coordinate an axis"))
+        # Written so that NaN fails too.
+        if not (np.abs(places) <= grid.half_width).all():
+            raise ConfigError(
+                explain("points", "a point outside the box or not finite", f"|x| <= {grid.half_width:g} Å on each axis",
+                        "move the points or widen the box")
+            )
+        w, inside = self._regular_at(places)
+        w[inside] += coulomb_potential(places[inside], self.problem.charges, self.problem.medium)
+        return w
+
+    def _regular_at(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """w at points, and whether each lies in the discrete solute."""
+        cut, elements = self.discretisation.cut, self.discretisation.elements
+        nodes, simplex, barycentric = locate(self.problem.grid, points)
+        w = (barycentric * self.nodal[nodes]).sum(axis=1)
+        inside = cut.level_set[nodes[:, 0]] < 0
+        row = np.minimum(np.searchsorted(cut.simplex, simplex), len(cut.simplex) - 1)
+        there = np.flatnonzero(cut.simplex[row] == simplex)
+        element, place = row[there], barycentric[there]
+        positive = (place * cut.ell[element]).sum(axis=1) > 0
+        w[there] = (elements.basis(element, place, positive) * self.nodal[cut.nodes[element]]).sum(axis=1)
+        w[there] += elements.bubble_values(self.bubble, element, place, positive)
+        inside[there] = ~positive
+        return w, inside
+
+    def to_dataset(self) -> xr.Dataset:
+        """The solution as a data set of one sample in the documented format (`docs/data_format.md`)."""
+        problem = self.problem
+        parameters = shape_parameters(problem.solute)
+        geometry = type(problem.solute).__name__.lower() if parameters else "custom"
+        content = sample_content(self) | {
+            "geometry": [geometry],
+            "geometry_parameter": [list(parameters.values())],
+            "seed": [0],
+            "index": [0],
+        }
+        configuration = {
+            "grid": problem.grid.model_dump(mode="json"),
+            "medium": problem.medium.model_dump(mode="json"),
+            "boundary": problem.boundary if isinstance(problem.boundary, str) else "callable",
+            "penalty": self.discretisation.penalty,
+        }
+        attributes = schema.root_attributes(
+            "Debye solution", json.dumps(configuration), code_digest("physics"), {geometry: list(parameters)}
+        )
+        return schema.build(content, problem.grid, attributes)
+
+
+def sample_content(solution: Solution, charges: int | None = None) -> dict[str, Any]:
+    """Arrays of one sample, each with a leading dimension of 1, for `schema.build`.
+
+    Parameters
+    ----------
+    solution : Solution
+    charges : int, optional
+        Length to which the charges are padded; their own number if left out.
+    """
+    problem, report = solution.problem, solution.report
+    count = len(problem.charges)
+    padded = PointCharges(problem.charges.positions, problem.charges.values)
+    length = charges or count
+    position = np.full((1, length, padded.dim), np.nan)
+    position[0, :count] = padded.positions
+    value = np.zeros((1, length))
+    value[0, :count] = padded.values
+    medium = {name: [getattr(problem.medium, name)] for name in ("eps_solute", "eps_solvent", "debye_length", "temperature")}
+    return medium | {
+        "regular_potential": solution.regular[None],
+        "level_set": solution.level_set[None],
+        "charge_position": position,
+        "charge_value": value,
+        "charge_count": [count],
+        "ions": [problem.medium.ions],
+        "reaction_energy": [solution.reaction_energy],
+        "newton_steps": [report.newton_steps],
+        "cg_iterations": [sum(report.cg_iterations)],
+        "relative_residual": [report.relative_residual],
+        "solve_seconds": [sum(report.seconds.values())],
+    }
+
+
+def shape_parameters(shape: Shape) -> dict[str, float]:
+    """Parameters of one of Debye's shapes by name, in order; empty for a user's own.
+
+    Examples
+    --------
+    >>> from debye.physics.shapes import Ball
+    >>> shape_parameters(Ball(center=(1.0, 2.0), radius=3.0))
+    {'center_x': 1.0, 'center_y': 2.0, 'radius': 3.0}
+    """
+    from debye.physics.problem import SHAPES
+
+    if not is_dataclass(shape) or type(shape) not in SHAPES.values():
+        return {}
+    suffixes = {"center": schema.AXES, "semi_axes": schema.AXES}
+    parameters: dict[str, float] = {}
+    for item in fields(shape):
+        if not item.init:
+            continue
+        value = getattr(shape, item.name)
+        if isinstance(value, (int, float)):
+            parameters[item.name] = float(value)
+            continue
+        # Fourier modes of a star count from 2, as in its formula.
+        names = suffixes.get(item.name, tuple(str(k) for k in range(2, len(value) + 2)))
+        parameters |= {f"{item.name}_{name}": float(part) for name, part in zip(names, value, strict=False)}
+    return parameters
