@@ -53,7 +53,7 @@ def solve(problem: Path, out: Path, plot: Path | None, rtol: float) -> None:
 @click.argument("file", type=FILE)
 def info(file: Path) -> None:
     """Say what a shard, data set, checkpoint or other result file is and how it was made."""
-    from debye.store import summary
+    from debye.info import summary
 
     click.echo(summary(file))
 

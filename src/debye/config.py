@@ -30,7 +30,8 @@ def _sentences(error: ValidationError, thing: str) -> str:
         elif found["type"] == "missing":
             message = "missing; give it a value"
         elif found["type"] != "value_error":
-            message = f"found {found['input']!r}: {message[:1].lower()}{message[1:]}"
+            expected = message.removeprefix("Input should be ").removeprefix("Input should ")
+            message = f"found {found['input']!r}, expected {expected}; correct the value"
         lines.append(f"{place}: {message}")
     return "; ".join(lines)
 

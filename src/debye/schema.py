@@ -277,3 +277,9 @@ def build(content: Mapping[str, Any], grid: Grid, attributes: Mapping[str, str])
         variables[name] = (variable.dims_on(grid.dim), array)
     coordinates = {name: (name, grid.axis) for name in AXES[: grid.dim]}
     return describe(xr.Dataset(variables, coords=coordinates, attrs=dict(attributes)))
+
+
+def parameter_names(dataset: xr.Dataset) -> dict[str, list[str]]:
+    """Names of the shape parameters of each family in a data set, in the order of `geometry_parameter`."""
+    names: dict[str, list[str]] = json.loads(dataset.attrs["geometry_parameters"])
+    return names

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import netCDF4
 import numpy as np
 import xarray as xr
 
@@ -78,9 +79,13 @@ def encoding_of(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
 def write(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a data set to netCDF-4, whole or not at all; lazy arrays are written block by block."""
     with atomic(path) as temporary:
-        # One thread: HDF5 serialises writing anyway, and each further thread would hold a further block.
         with dask.config.set(scheduler="synchronous"):
             dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding_of(dataset))
+
+
+# The library keeps up to 16 MB of chunks for every variable of every open file. A chunk here is a sample that is read once:
+# a merge of a hundred open shards would hold gigabytes for nothing.
+netCDF4.set_chunk_cache(size=4096, nelems=1, preemption=1.0)
 
 
 def open_raw(path: str | Path) -> xr.Dataset:
@@ -210,6 +215,12 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
     """
     if not paths:
         raise FormatError(explain("merge", "no shards", "at least one", "name the shards to merge"))
+    # One thread: HDF5 serialises reading and writing anyway, and each further thread would hold a further block.
+    with dask.config.set(scheduler="synchronous"):
+        return _merge(paths, out, title, code_digest)
+
+
+def _merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> str:
     shards = [_open_shard(path) for path in track(paths, len(paths), "checking shards")]
     try:
         _same_grid(paths, shards)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from debye.analysis.definitions import EVERY, FLOOR, NETWORK, SIDES
-from debye.analysis.style import COLOURS, FLOOR_COLOUR, INK, style, tidy
+from debye.analysis.style import COLOURS, FLOOR_COLOUR, INK, canvas, style, tidy
 
 DISTANCE_LABEL = "signed distance from the interface / cells (h)"
 ERROR_LABEL = "RMSE of the potential / (kT/e)"
@@ -30,7 +30,7 @@ def error_by_distance(metrics: Mapping[str, xr.Dataset], summary: Mapping[str, A
         A summary of one of the analyses: the widths of the regions.
     """
     with style():
-        figure = Figure(figsize=(7.6, 4.2), layout="constrained")
+        figure = canvas(7.6, 4.2)
         axes = figure.add_subplot()
         _distance_curves(axes, metrics, EVERY, maximum=True)
         _distance_axis(axes, metrics, summary)
@@ -45,7 +45,7 @@ def error_by_family(metrics: Mapping[str, xr.Dataset], summary: Mapping[str, Any
     columns = min(3, len(families))
     rows = -(-len(families) // columns)
     with style():
-        figure = Figure(figsize=(7.6, 0.6 + 2.5 * rows), layout="constrained")
+        figure = canvas(7.6, 0.6 + 2.5 * rows)
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for number, axes in enumerate(panels.ravel()):
             if number >= len(families):
@@ -58,14 +58,14 @@ def error_by_family(metrics: Mapping[str, xr.Dataset], summary: Mapping[str, Any
         figure.supxlabel(DISTANCE_LABEL, fontsize=9)
         figure.supylabel(ERROR_LABEL, fontsize=9)
         handles = panels[0, 0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=4)
+        figure.legend(*handles, loc="outside upper right", ncols=4)
         return figure
 
 
 def training_curve(metrics: Mapping[str, xr.Dataset]) -> Figure:
     """Draw training and validation loss against the epoch, and the learning rate below."""
     with style():
-        figure = Figure(figsize=(7.6, 3.9), layout="constrained")
+        figure = canvas(7.6, 3.9)
         losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         for (model, dataset), colour in zip(metrics.items(), _colours(metrics), strict=True):
             epoch = dataset["history_epoch"].values
@@ -163,10 +163,10 @@ def _distance_axis(
     axes.set_xlabel(DISTANCE_LABEL)
     place: dict[str, Any] = {
         "transform": axes.get_xaxis_transform(),
-        "va": "top",
+        "va": "bottom",
         "fontsize": 8,
         "color": "#555555",
     }
     if dense:
-        axes.text(-0.06, 0.985, "← inside (solute)", ha="right", **place)
-        axes.text(0.06, 0.985, "outside (solvent) →", ha="left", **place)
+        axes.text(-0.06, 1.01, "← inside (solute)", ha="right", **place)
+        axes.text(0.06, 1.01, "outside (solvent) →", ha="left", **place)

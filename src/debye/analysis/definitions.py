@@ -15,6 +15,8 @@ from debye.config import Analysis
 EVERY = "all families"
 """Name of the sum over the families; no family can be called so, because of the blank."""
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 NETWORK = "network"
 FLOOR = "label floor"
 SIDES = ("inside", "outside")
@@ -39,7 +41,9 @@ class Definition:
         >>> DEFINITIONS["relative_l2_median"].show(0.0712)
         '7.12 %'
         >>> DEFINITIONS["rmse"].show(0.000123)
-        '1.23e-04'
+        '0.000123'
+        >>> DEFINITIONS["rmse"].show(4.8e-7)
+        '4.80·10⁻⁷'
         """
         if value is None or not math.isfinite(value):
             return "–"
@@ -47,7 +51,10 @@ class Definition:
             return f"{100 * value:.3g} %"
         if self.shown == "factor":
             return f"{value:.3g} ×" if value < 1000 else f"{value:,.0f} ×".replace(",", "\u202f")
-        return f"{value:.2e}" if value != 0 and not 1e-2 <= abs(value) < 1e4 else f"{value:.3g}"
+        if value == 0 or 1e-4 <= abs(value) < 1e5:
+            return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:.0f}"
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}"
 
 
 _TABLE = (
@@ -87,9 +94,9 @@ _TABLE = (
         "normalised RMSE",
         "RMSE/range u",
         "RMSE divided by max u − min u, the range taken over the nodes of the whole split where u is "
-        "finite and that are not near charges: the RMSE of a potential scaled to unit range. A published error "
-        "of this problem that names no normalisation can only be read so; no published table is claimed to be "
-        "reproduced",
+        "finite and that are not near charges: the RMSE of a potential scaled to unit range. A published "
+        "error of this problem that names no normalisation can only be read so; no published table is "
+        "claimed to be reproduced",
         "1",
     ),
     Definition(

@@ -17,11 +17,11 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from debye import store
-from debye.analysis.style import ERROR_MAP, INK, POTENTIAL_MAP, check_extension, save, style, svg
+from debye.analysis.style import ERROR_MAP, INK, POTENTIAL_MAP, canvas, check_extension, save, style
 from debye.errors import FormatError, explain
 from debye.schema import AXES, grid_of
 
-__all__ = ["check_extension", "draw_solution", "robust_limit", "sample_fields", "save", "svg"]
+__all__ = ["check_extension", "draw_solution", "robust_limit", "sample_fields", "save"]
 
 POTENTIAL_QUANTILE, ERROR_QUANTILE = 0.99, 0.995
 
@@ -53,18 +53,18 @@ def sample_fields(sample: xr.Dataset) -> Figure:
     limit = robust_limit([potential, prediction], POTENTIAL_QUANTILE)
     error_limit = robust_limit([error], ERROR_QUANTILE)
     with style():
-        figure = Figure(figsize=(9.6, 3.2), layout="constrained")
+        figure = canvas(9.6, 3.15)
         panels = figure.subplots(1, 3, sharex=True, sharey=True)
         for axes, field, title in zip(
             panels[:2], (potential, prediction), ("label u", "prediction û"), strict=True
         ):
             image = _image(axes, field, sample, limit, POTENTIAL_MAP)
             axes.set_title(title, loc="left")
-        bar = figure.colorbar(image, ax=list(panels[:2]), extend="both", pad=0.015, aspect=24)
+        bar = figure.colorbar(image, ax=list(panels[:2]), extend="both", pad=0.015, aspect=22, shrink=0.84)
         bar.set_label(f"u, û / (kT/e), limits: {100 * POTENTIAL_QUANTILE:g} % of |u|, |û|")
         image = _image(panels[2], error, sample, error_limit, ERROR_MAP)
         panels[2].set_title(f"error û − u, max |e| = {_largest(error):.2g}", loc="left")
-        bar = figure.colorbar(image, ax=panels[2], extend="both", pad=0.03, aspect=24)
+        bar = figure.colorbar(image, ax=panels[2], extend="both", pad=0.03, aspect=22, shrink=0.84)
         bar.set_label(f"û − u / (kT/e), limits: {100 * ERROR_QUANTILE:g} % of |û − u|")
         for number, axes in enumerate(panels):
             _interface_and_charges(axes, sample)
@@ -108,7 +108,7 @@ def solution_figure(dataset: xr.Dataset) -> Figure:
     normals = [None] if grid.dim == 2 else list(AXES[::-1])
     limit = robust_limit([potential.values], POTENTIAL_QUANTILE)
     with style():
-        figure = Figure(figsize=(5.4, 4.5) if grid.dim == 2 else (11.0, 3.8), layout="constrained")
+        figure = canvas(*((5.4, 4.5) if grid.dim == 2 else (11.0, 3.8)))
         panels = figure.subplots(1, len(normals), squeeze=False)[0]
         for axes, normal in zip(panels, normals, strict=True):
             plane = fields if normal is None else _plane(fields, normal)

@@ -109,6 +109,9 @@ def read_history(path: Path) -> dict[str, NDArray[np.float64]]:
     if missing:
         raise FormatError(explain(str(path), f"no column {missing[0]}", "one row an epoch", "train again"))
     try:
-        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in HISTORY}
+        return {
+            name: np.array([float(row[name] if row[name] != "" else "nan") for row in rows])
+            for name in HISTORY
+        }
     except (TypeError, ValueError) as error:
         raise FormatError(explain(str(path), str(error), "numbers", "train again")) from None

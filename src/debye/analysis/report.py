@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,14 +11,17 @@ from typing import Any
 
 import jinja2
 import xarray as xr
-from matplotlib.figure import Figure
 
 from debye import provenance, store
 from debye.analysis import curves, figures
 from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK
+from debye.analysis.style import data_uri
 from debye.analysis.verdict import verdict
 from debye.errors import FormatError, explain
 from debye.frozen import ReportSlice
+
+SAMPLES_SIZE = 3_500_000
+"""Characters that all pictures of samples may take together, so that the page stays below 5 MB."""
 
 GALLERIES = (
     ("best", "Best sample", "the smallest relative L2 error of the split"),
@@ -88,6 +90,8 @@ def read_analysis(folder: Path) -> Analysed:
 def page(frozen: ReportSlice, read: list[Analysed]) -> str:
     """HTML text of the report."""
     metrics = {one.model: one.metrics for one in read}
+    drawn = sum(min(frozen.report.gallery, count) for one in read for count in _counts(one))
+    most = SAMPLES_SIZE // max(1, drawn)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("debye.analysis"),
         autoescape=True,
@@ -95,6 +99,7 @@ def page(frozen: ReportSlice, read: list[Analysed]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["day"] = lambda moment: str(moment)[:16].replace("T", " ") + " UTC"
     first = read[0].summary
     return environment.get_template("report.html.j2").render(
         title=frozen.report.title,
@@ -105,7 +110,7 @@ def page(frozen: ReportSlice, read: list[Analysed]) -> str:
                 "model": one.model,
                 "summary": one.summary,
                 "verdict": verdict(one.summary),
-                "galleries": _galleries(one, frozen.report.gallery),
+                "galleries": _galleries(one, frozen.report.gallery, most),
                 "regions": _region_rows(one.summary),
                 "configuration": json.dumps(one.summary["configuration"], indent=1, ensure_ascii=False),
             }
@@ -119,15 +124,10 @@ def page(frozen: ReportSlice, read: list[Analysed]) -> str:
         excluded=EXCLUDED,
         first=first,
         code=frozen.code,
-        by_distance=_embed(curves.error_by_distance(metrics, first)),
-        by_family=_embed(curves.error_by_family(metrics, first)),
-        training=_embed(curves.training_curve(metrics)),
+        by_distance=data_uri(curves.error_by_distance(metrics, first)),
+        by_family=data_uri(curves.error_by_family(metrics, first)),
+        training=data_uri(curves.training_curve(metrics)),
     )
-
-
-def _embed(figure: Figure) -> str:
-    """Figure as a data URI, so that the page asks for nothing."""
-    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure)).decode("ascii")
 
 
 def _key_figures(read: list[Analysed]) -> list[dict[str, Any]]:
@@ -186,8 +186,13 @@ def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _galleries(one: Analysed, number: int) -> list[dict[str, Any]]:
-    """Galleries of a network, each with at most `number` samples drawn."""
+def _counts(one: Analysed) -> list[int]:
+    """Count the samples that the analysis kept for each gallery."""
+    return [int((one.gallery["gallery"].values == name).sum()) for name, _, _ in GALLERIES]
+
+
+def _galleries(one: Analysed, number: int, most: int) -> list[dict[str, Any]]:
+    """Galleries of a network, each with at most `number` samples of `most` characters."""
     shown = []
     for name, title, meaning in GALLERIES:
         samples = one.gallery.isel(sample=one.gallery["gallery"].values == name)
@@ -196,7 +201,7 @@ def _galleries(one: Analysed, number: int) -> list[dict[str, Any]]:
             sample = samples.isel(sample=position)
             drawn.append(
                 {
-                    "image": _embed(figures.sample_fields(sample)),
+                    "image": data_uri(figures.sample_fields(sample), most),
                     "geometry": str(sample["geometry"].item()),
                     "seed": int(sample["seed"]),
                     "index": int(sample["index"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from debye import store
 from debye.errors import ConfigError, explain
@@ -54,6 +56,11 @@ def style() -> Iterator[None]:
         yield
 
 
+def canvas(width: float, height: float) -> Figure:
+    """Empty figure of this size in inches, whose parts are laid out without overlap."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.07))
+
+
 def tidy(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
     """Take away what carries nothing: two spines, all but a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -95,12 +102,30 @@ def save(figure: Figure, path: str | Path, dpi: int = 150) -> None:
         figure.savefig(temporary, format=extension, dpi=dpi, metadata=_undated(extension))
 
 
-def svg(figure: Figure) -> bytes:
-    """Return the figure as the bytes of an SVG file."""
-    buffer = io.BytesIO()
+def data_uri(figure: Figure, most: int | None = None) -> str:
+    """Figure as a data URI for a page that asks for nothing.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What is drawn.
+    most : int, optional
+        Characters that it should not exceed: an SVG that does is replaced by a PNG, coarser where it must be.
+    """
     with style():
-        figure.savefig(buffer, format="svg", metadata=_undated("svg"))
-    return buffer.getvalue()
+        uri = _uri(figure, "svg", 72)
+        for dpi in (130, 95, 70, 50):
+            if most is None or len(uri) <= most:
+                break
+            uri = _uri(figure, "png", dpi)
+    return uri
+
+
+def _uri(figure: Figure, extension: str, dpi: int) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=extension, dpi=dpi, metadata=_undated(extension))
+    kind = {"svg": "svg+xml", "png": "png"}[extension]
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _undated(extension: str) -> dict[str, None]:

@@ -15,15 +15,19 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from debye.config import Grid, Medium, Network
+from debye.config import Grid, Medium, Network, Training
 from debye.errors import FormatError, explain
 from debye.learning.encode import Batch, Encoding, Normalization
 from debye.progress import track
 from debye.schema import grid_of
 from debye.seeds import generator
 from debye.store import BLOCK, content_digest, open_dataset
+
+READ = ("regular_potential", "level_set", "charge_position", "charge_value")
+"""Variables that make a `Batch`, in its order."""
 
 
 class Samples(Dataset[Batch]):
@@ -73,10 +77,9 @@ class Samples(Dataset[Batch]):
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Read samples, in the order asked for."""
         try:
-            columns = [
-                np.stack([self._open()[name][index] for index in indices])
-                for name in ("regular_potential", "level_set", "charge_position", "charge_value")
-            ]
+            file = self._open()
+            fields = [file[name] for name in READ]
+            columns = [np.stack([field[index] for index in indices]) for field in fields]
         except (OSError, KeyError) as error:
             found = " ".join(str(error).split())
             raise FormatError(explain(str(self.path), found, "a readable data set", "make it anew")) from None
@@ -209,3 +212,25 @@ def order(seed: int, epoch: int, samples: int) -> tuple[NDArray[np.int64], NDArr
     permutation = generator("training", seed, "order", epoch).permutation(samples)
     symmetries = generator("training", seed, "symmetry", epoch).integers(8, size=samples)
     return permutation, symmetries
+
+
+def batches(
+    samples: Samples, training: Training, epoch: int, step: int, workers: int = 0
+) -> Iterator[tuple[Batch, Tensor | None]]:
+    """All batches of a training that come after `step` steps of epoch `epoch` (from 0).
+
+    Yields
+    ------
+    batch : Batch
+        The next `batch_size` samples of the epoch's order; the last batch of an epoch may be smaller.
+    symmetries : Tensor or None
+        Their symmetries, shape (b,); None without augmentation.
+    """
+    size = training.batch_size
+    while epoch < training.epochs:
+        permutation, symmetries = order(training.seed, epoch, len(samples))
+        starts = range(step * size, len(samples), size)
+        chunks = [permutation[start : start + size].tolist() for start in starts]
+        for chunk, batch in zip(chunks, samples.loader(chunks, workers), strict=True):
+            yield batch, torch.from_numpy(symmetries[chunk]) if training.augment else None
+        epoch, step = epoch + 1, 0

@@ -140,6 +140,7 @@ def symmetry(field: Tensor, which: Tensor) -> Tensor:
         A new batch of the same shape.
     """
     moved = torch.empty_like(field)
+    which = which.to(field.device)
     for number in range(8):
         chosen = torch.nonzero(which == number).flatten()
         if len(chosen):
@@ -182,8 +183,10 @@ class Encoding:
         weight : Tensor
             The same shape: 0 at a node that holds a charge, where u is infinite, and 1 elsewhere.
         """
-        wanted = (batch.regular.double() + self.singular(batch)) / self.normalization.target
-        known = torch.isfinite(wanted)
+        singular = self.singular(batch)
+        # Of the singular part alone: a label that is not a number must not be masked but make the loss fail.
+        known = torch.isfinite(singular)
+        wanted = (batch.regular.double() + singular) / self.normalization.target
         wanted = torch.where(known, wanted, torch.zeros_like(wanted))
         return wanted.float()[:, None], known.float()[:, None]
 
@@ -203,8 +206,9 @@ class Encoding:
             w, shape (b, x, y[, z]), float64, kT/e. Where a node holds a charge u says nothing of w; w is
             harmonic in the solute, and the mean over the neighbours stands in.
         """
-        regular = output[:, 0].double() * self.normalization.target - self.singular(batch)
-        known = torch.isfinite(regular)
+        singular = self.singular(batch)
+        known = torch.isfinite(singular)
+        regular = output[:, 0].double() * self.normalization.target - singular
         return regular if bool(known.all()) else _bridge(regular, known)
 
 

@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 
 import netCDF4
+import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 
+from debye.errors import FormatError, explain
 from debye.learning import checkpoint
 from debye.learning.data import Samples, require_same_problem
-from debye.learning.models import place
-from debye.learning.train import choose_device
+from debye.learning.device import choose_device, place
 from debye.progress import track
 from debye.provenance import now, source
 from debye.schema import AXES, COORDINATES, FORMAT_VERSION, VARIABLES
@@ -62,10 +64,20 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
                 channels = encoding.channels(there).contiguous(memory_format=torch.channels_last)
                 regular = encoding.regular(model(channels), there).cpu().numpy()
             seconds += time.perf_counter() - begun
+            _must_be_finite(regular, start, dataset, checkpoint_file)
             file["regular_potential"][start : start + len(regular)] = regular.astype("f4")
             start += len(regular)
         file.setncattr("seconds", round(seconds, 6))
     samples.close()
+
+
+def _must_be_finite(regular: NDArray[np.float64], start: int, dataset: Path, checkpoint_file: Path) -> None:
+    bad = np.flatnonzero(~np.isfinite(regular).reshape(len(regular), -1).all(axis=1))
+    if len(bad):
+        found = f"a prediction with NaN or inf for sample {start + bad[0]} of {dataset}"
+        raise FormatError(
+            explain(str(checkpoint_file), found, "finite values", "check the data set; train again")
+        )
 
 
 def _prepare(file: netCDF4.Dataset, record: checkpoint.Record, samples: Samples) -> None:

@@ -9,27 +9,26 @@ not.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import logging
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from debye.config import Training
-from debye.errors import ConfigError, TrainingError, explain
+from debye.errors import TrainingError, explain
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
-from debye.learning.data import Samples, order, require_same_problem, statistics
+from debye.learning.data import Samples, batches, require_same_problem, statistics
+from debye.learning.device import choose_device, place, reproducible
 from debye.learning.encode import Batch, Encoding, Normalization, symmetry
 from debye.learning.losses import LOSSES
-from debye.learning.models import build, multiply_adds, parameters, place
+from debye.learning.models import build, multiply_adds, parameters
+from debye.learning.optimise import CLIP, adamw, learning_rate
 from debye.learning.state import Keeper, State, fingerprint, load
 from debye.progress import track
 from debye.provenance import now, source
@@ -38,8 +37,6 @@ from debye.store import write_text
 
 log = logging.getLogger("debye")
 
-CLIP = 1.0
-"""Largest norm of the gradient: the first steps and rare samples are held back, an ordinary step is not."""
 COLUMNS = ("epoch", "step", "learning_rate", "train_loss", "validation_loss", "best", "seconds")
 
 
@@ -75,9 +72,9 @@ def train(
     where = choose_device(device)
     learned, held_out = Samples(train_split), Samples(validation)
     require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
-    with _reproducible(where):
+    with reproducible(where):
         model = _fresh(frozen, learned, where)
-        optimiser = _optimiser(model, frozen.network.training)
+        optimiser = adamw(model, frozen.network.training)
         mark = fingerprint(frozen, learned, held_out)
         current = load(state, mark)
         if current is None:
@@ -120,14 +117,15 @@ def _loop(
         state.random = torch.get_rng_state()
         keeper.save(state)
 
+    # On a CPU the cores are better used by the step itself.
+    workers = 2 if device.type == "cuda" else 0
+    stream = batches(learned, training, state.epoch, state.step, workers)
     clock = time.monotonic()
-    for batch, turns in track(
-        _stream(learned, training, state, steps, device), total - done, "training steps"
-    ):
+    for batch, turns in track(stream, total - done, "training steps"):
         rate = learning_rate(state.epoch * steps + state.step, total, training)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        channels, target, weight = _encoded(encoding, batch, turns)
+        channels, target, weight = _encoded(encoding, batch.to(device), turns)
         loss = loss_of(model(channels), target, weight).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -136,17 +134,16 @@ def _loop(
         optimiser.step()
         state.step += 1
         state.loss += loss.item() * len(target)
-        now_ = time.monotonic()
-        state.seconds, clock = state.seconds + now_ - clock, now_
+        before, clock = clock, time.monotonic()
+        state.seconds += clock - before
         if state.step == steps:
             _end_epoch(state, model, encoding, held_out, rate, len(learned), steps)
             clock = time.monotonic()
-            if state.epoch == training.epochs:
-                state.date = now()
-                keep()
-                return
         if keeper.due():
             keep()
+    if not state.date:
+        state.date = now()
+        keep()
 
 
 def _end_epoch(
@@ -207,53 +204,6 @@ def evaluate(model: nn.Module, encoding: Encoding, samples: Samples) -> float:
     return total / len(samples)
 
 
-def learning_rate(step: int, total: int, training: Training) -> float:
-    """Learning rate of a step (from 0): a linear rise over the share `warmup`, then a cosine to zero.
-
-    Examples
-    --------
-    >>> training = Training(epochs=1, batch_size=1, learning_rate=1.0, warmup=0.1)
-    >>> [round(learning_rate(step, 100, training), 3) for step in (0, 9, 10, 55, 99)]
-    [0.1, 1.0, 1.0, 0.5, 0.0]
-    """
-    rising = math.ceil(training.warmup * total)
-    if step < rising:
-        return training.learning_rate * (step + 1) / rising
-    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
-
-
-def choose_device(name: str) -> torch.device:
-    """Device of that name; "auto" is the GPU if there is one.
-
-    Raises
-    ------
-    ConfigError
-        If "cuda" is asked for and absent.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(explain("device", "no CUDA device", "cuda as asked for", "use auto or cpu"))
-    return torch.device(name)
-
-
-def _stream(
-    samples: Samples, training: Training, state: State, steps: int, device: torch.device
-) -> Iterator[tuple[Batch, Tensor | None]]:
-    """All batches that are still to come, with their symmetries."""
-    # On a CPU the cores are better used by the step itself.
-    workers = 2 if device.type == "cuda" else 0
-    start = state.step
-    for epoch in range(state.epoch, training.epochs):
-        permutation, symmetries = order(training.seed, epoch, len(samples))
-        size = training.batch_size
-        chunks = [permutation[number * size : (number + 1) * size].tolist() for number in range(start, steps)]
-        for chunk, batch in zip(chunks, samples.loader(chunks, workers), strict=True):
-            turns = torch.from_numpy(symmetries[chunk]).to(device) if training.augment else None
-            yield batch.to(device), turns
-        start = 0
-
-
 def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Channels, target and weight, turned alike."""
     parts = (encoding.channels(batch), *encoding.target(batch))
@@ -265,30 +215,6 @@ def _fresh(frozen: NetworkSlice, learned: Samples, device: torch.device) -> nn.M
     seed = generator("training", frozen.network.training.seed, "weights").integers(2**63)
     torch.manual_seed(int(seed))
     return place(build(frozen.network.architecture, learned.grid), device)
-
-
-def _optimiser(model: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """AdamW; biases are not pulled towards zero."""
-    weights = [weight for weight in model.parameters() if weight.ndim > 1]
-    biases = [bias for bias in model.parameters() if bias.ndim <= 1]
-    groups = [
-        {"params": weights, "weight_decay": training.weight_decay},
-        {"params": biases, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
-
-
-@contextlib.contextmanager
-def _reproducible(device: torch.device) -> Iterator[None]:
-    """Deterministic kernels on a CPU; the caller's random stream and settings come back afterwards."""
-    before = torch.are_deterministic_algorithms_enabled()
-    # On a GPU some kernels have no deterministic form, and nothing is promised.
-    torch.use_deterministic_algorithms(before or device.type == "cpu")
-    try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(before)
 
 
 def _must_be_finite(loss: Tensor, norm: Tensor, state: State, steps: int) -> None:

@@ -97,16 +97,24 @@ class Discretisation:
     @cached_property
     def stiffness(self) -> sparse.csr_array:
         """A on all nodes, symmetric, shape (nodes, nodes)."""
-        stencil, _ = _stencil(self.grid, self.cut.level_set < 0, self.medium)
         rows, columns, entries = _cut_entries(self)
         size = self.cut.level_set.size
-        return (stencil + sparse.coo_array((entries, (rows, columns)), shape=(size, size))).tocsr()
+        return (self.uncut[0] + sparse.coo_array((entries, (rows, columns)), shape=(size, size))).tocsr()
 
     @cached_property
     def lumped(self) -> Floats:
         """The vector m: ε⁺/λ_D² times the vertex rule of the uncut solvent simplices, shape (nodes,)."""
-        volume = _stencil(self.grid, self.cut.level_set < 0, self.medium)[1]
-        return self.medium.screening * volume
+        return self.medium.screening * self.uncut[1]
+
+    @cached_property
+    def uncut(self) -> tuple[sparse.csr_array, Floats]:
+        """Stiffness of the uncut simplices (nodes, nodes), and the solvent volume at each node (nodes,)."""
+        return _stencil(self.grid, self.cut.level_set < 0, self.medium)
+
+    @cached_property
+    def facet_basis(self) -> tuple[Ints, Floats, Floats, Floats]:
+        """Nodes, jumps and mean fluxes of the basis on the facets, each (f, 2(d+1)), and the penalty's weight (f,)."""
+        return _facet_basis(self)
 
     @cached_property
     def ionic(self) -> Quadrature:
@@ -275,7 +283,7 @@ def _cut_entries(discretisation: Discretisation) -> tuple[Ints, Ints, Floats]:
     high = medium.eps_solvent * cut.volume * (1.0 - elements.share_negative)
     local = low[:, None, None] * (elements.gradient_negative @ np.swapaxes(elements.gradient_negative, 1, 2))
     local += high[:, None, None] * (elements.gradient_positive @ np.swapaxes(elements.gradient_positive, 1, 2))
-    nodes, jump, flux, penalty = _facet_basis(discretisation)
+    nodes, jump, flux, penalty = discretisation.facet_basis
     mixed = flux[:, :, None] * jump[:, None, :]
     facet = penalty[:, None, None] * jump[:, :, None] * jump[:, None, :] - mixed - np.swapaxes(mixed, 1, 2)
 
@@ -302,7 +310,7 @@ def _volume_terms(elements: Elements, bubble: Bubble) -> Floats:
 def _facet_terms(discretisation: Discretisation, bubble: Bubble) -> tuple[Ints, Floats]:
     """The three facet terms of a(B, ψ): nodes and values, each of shape (f, 2(d+1))."""
     facets, elements = discretisation.facets, discretisation.elements
-    nodes, jump, flux, penalty = _facet_basis(discretisation)
+    nodes, jump, flux, penalty = discretisation.facet_basis
     bubble_flux = sum(
         _facet_flux(
             discretisation, bubble.gradient_negative[:, None], bubble.gradient_positive[:, None], rows

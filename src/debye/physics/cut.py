@@ -391,6 +391,10 @@ def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
 
 
 def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats) -> None:
+    """Refuse features between nodes; an edge that a smooth interface merely grazes is no such feature.
+
+    A grazing interface leaves the level set along the edge nearly linear, a thin feature does not.
+    """
     field = values.reshape(grid.shape)
     # A level set that is no distance may be steeper than 1: its own steepest difference bounds it.
     steepest = max(1.0, *(np.abs(np.diff(field, axis=axis)).max() / grid.spacing for axis in range(grid.dim)))
@@ -398,13 +402,16 @@ def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats) -> None:
         low_values, high_values = _edge_pairs(grid, values, offset)
         length = grid.spacing * np.sqrt(offset.sum())
         same = (low_values < 0) == (high_values < 0)
-        low, _ = _edges(grid, offset, same & (np.abs(low_values) + np.abs(high_values) <= steepest * length))
+        chosen = same & (np.abs(low_values) + np.abs(high_values) <= steepest * length)
+        low, high = _edges(grid, offset, chosen)
         start = _coordinates(grid, low)
         for t in (0.25, 0.5, 0.75):
-            points = start + t * grid.spacing * offset
-            crossed = (level(shape, points) < 0) != (values[low] < 0)
-            if crossed.any():
-                place = points[crossed][0].round(3).tolist()
+            crossed = np.flatnonzero((level(shape, start + t * grid.spacing * offset) < 0) != (values[low] < 0))
+            points = start[crossed] + t * grid.spacing * offset
+            between = (1.0 - t) * values[low[crossed]] + t * values[high[crossed]]
+            bend = np.abs(np.asarray(shape(points), dtype=float) - between) / (steepest * grid.spacing)
+            if (bend > MOST_SAGITTA).any():
+                place = points[np.argmax(bend)].round(3).tolist()
                 raise GeometryError(
                     explain("solute", f"an edge of the grid crossed twice near {place} Å (cell {grid.spacing:g} Å)",
                             "a shape without features thinner than a cell", "use more cells or smooth the shape")

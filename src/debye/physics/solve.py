@@ -85,25 +85,47 @@ def solve_many(
     ------
     ChargeError, GeometryError, SolveError
     """
-    limits = solver or Solver()
-    start = time.perf_counter()
-    discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
-    system = System(discretisation)
-    edge = problem.grid.points()[~discretisation.interior]
-    geometry_seconds = time.perf_counter() - start
+    prepared = prepare(problem, solver)
     for charges in charge_sets:
-        one = replace(problem, charges=charges)
+        yield prepared.solve(charges, rtol, check=check)
+
+
+class Prepared:
+    """A geometry with its discretisation and multigrid hierarchy, ready for any charge set."""
+
+    def __init__(self, problem: Problem, limits: Solver) -> None:
         start = time.perf_counter()
-        load = discretisation.load(charges)
-        boundary = one.boundary_values(edge)
-        load_seconds = time.perf_counter() - start
-        w, report = system.solve(load, boundary, rtol, limits.max_newton, limits.max_cg)
-        seconds = {"geometry": geometry_seconds, "load": load_seconds} | report.seconds
-        report = replace(report, seconds=seconds)
+        self.problem = problem
+        self.limits = limits
+        self.discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
+        self._system = System(self.discretisation)
+        self._edge = problem.grid.points()[~self.discretisation.interior]
+        self._geometry_seconds = time.perf_counter() - start
+
+    def solve(self, charges: PointCharges, rtol: float = 1e-8, *, check: bool = True) -> Solution:
+        """Solve for one charge set; see `debye.solve` for parameters and errors."""
+        start = time.perf_counter()
+        problem = replace(self.problem, charges=charges)
+        load = self.discretisation.load(charges)
+        boundary = problem.boundary_values(self._edge)
+        loaded = time.perf_counter() - start
+        w, report = self._system.solve(load, boundary, rtol, self.limits.max_newton, self.limits.max_cg)
+        report = replace(report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds)
+        self._geometry_seconds = 0.0
         if check and not report.converged:
             raise SolveError(_failure(report, rtol), report)
-        yield Solution(one, discretisation, load.bubble, w, report)
-        geometry_seconds = 0.0
+        return Solution(problem, self.discretisation, load.bubble, w, report)
+
+
+def prepare(problem: Problem, solver: Solver | None = None) -> Prepared:
+    """Set up the geometry of a problem once, for many charge sets.
+
+    Raises
+    ------
+    GeometryError
+        If the grid does not resolve the shape, or it leaves the box.
+    """
+    return Prepared(problem, solver or Solver())
 
 
 def _failure(report: Report, rtol: float) -> str:

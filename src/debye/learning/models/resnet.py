@@ -23,7 +23,9 @@ network here; `receptive_field` tells how far it sees.
 =========================  ==========  ==================================  ====================
 channels/blocks/halvings   parameters  multiply-adds a sample (65² nodes)  receptive field
 =========================  ==========  ==================================  ====================
-512 / 10 / 2               51.6 M      TODO
+512 / 10 / 2               51.6 M      19.4 G                              97 nodes to a side
+64 / 8 / 3                 0.67 M      0.105 G                             165 nodes to a side
+48 / 6 / 2                 0.29 M      0.137 G                             65 nodes to a side
 =========================  ==========  ==================================  ====================
 """
 

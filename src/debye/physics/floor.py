@@ -1,0 +1,89 @@
+"""The label floor: a subset of a data set solved again on a finer grid, so that the labels' own error is known.
+
+The immersed solver is second order, so the difference to a grid r times finer is the label's error up to its r²-th part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from debye import schema
+from debye.errors import FormatError, explain
+from debye.frozen import FloorSlice
+from debye.physics.charges import PointCharges
+from debye.physics.problem import SHAPES, Problem
+from debye.physics.shapes import Shape
+from debye.physics.solve import solve
+from debye.progress import track
+from debye.store import open_dataset, write
+
+
+def make_floor(part: FloorSlice, dataset: Path, out: Path) -> None:
+    """Solve samples spread evenly over a data set on the finer grid and write both potentials.
+
+    The file has `regular_potential` (the label), `reference_potential` (the finer grid's, at the same nodes) and
+    `level_set`, each (sample, x, y[, z]), and the samples' identities.
+
+    Raises
+    ------
+    FormatError
+        If the data set lies on another grid than the configuration's, or its shapes are not Debye's own.
+    """
+    labels = open_dataset(dataset)
+    found = schema.grid_of(labels)
+    if found != part.equation.grid:
+        raise FormatError(explain(f"{dataset}: grid", found, str(part.equation.grid), "run the workflow again"))
+    chosen = np.unique(np.linspace(0, labels.sizes["sample"] - 1, part.floor.samples).round().astype(int))
+    subset = labels[["regular_potential", "level_set", "geometry", "seed", "index"]].isel(sample=chosen).load()
+    described = labels.drop_vars(["regular_potential", "level_set"]).isel(sample=chosen).load()
+    labels.close()
+    references = track(_references(part, described), len(chosen), "label floor")
+    reference = np.stack(list(references)).astype(np.float32)
+    subset["reference_potential"] = subset["regular_potential"].copy(data=reference)
+    subset = schema.describe(subset)
+    subset["reference_potential"].attrs = {
+        "units": "1",
+        "long_name": f"regular potential w of a grid {part.floor.refine} times finer, in kT/e",
+    }
+    subset.attrs = schema.root_attributes("Debye label floor", part.model_dump_json(), part.code, {})
+    subset.attrs["refine"] = part.floor.refine
+    write(subset, out)
+
+
+def _references(part: FloorSlice, described: xr.Dataset) -> Iterator[np.ndarray]:
+    equation, refine = part.equation, part.floor.refine
+    grid = equation.grid.refined(refine)
+    every = (slice(None, None, refine),) * grid.dim
+    parameters = schema.parameter_names(described)
+    for number in range(described.sizes["sample"]):
+        row = described.isel(sample=number)
+        count = int(row["charge_count"])
+        charges = PointCharges(row["charge_position"].values[:count], row["charge_value"].values[:count])
+        names = parameters[str(row["geometry"].values)]
+        shape = rebuild_shape(dict(zip(names, row["geometry_parameter"].values.tolist(), strict=False)))
+        problem = Problem(grid, shape, charges, equation.medium, equation.boundary)
+        yield solve(problem, equation.solver.rtol, solver=equation.solver).regular[every]
+
+
+def rebuild_shape(parameters: dict[str, float]) -> Shape:
+    """Make one of Debye's shapes from its flat parameters, the reverse of `solution.shape_parameters`.
+
+    Examples
+    --------
+    >>> rebuild_shape({"center_x": 0.0, "center_y": 1.0, "radius": 2.0})
+    Ball(center=(0.0, 1.0), radius=2.0)
+    """
+    grouped: dict[str, list[float]] = {}
+    for name, value in parameters.items():
+        stem, _, suffix = name.rpartition("_")
+        key = {"amplitudes": "amplitudes", "phases": "phases", "center": "center", "semi_axes": "semi_axes"}.get(stem)
+        grouped.setdefault(key if key and suffix else name, []).append(value)
+    several = ("center", "semi_axes", "amplitudes", "phases")
+    keys = {name: tuple(values) if name in several else values[0] for name, values in grouped.items()}
+    kind = "star" if "amplitudes" in keys else "ellipsoid" if "semi_axes" in keys else "ball"
+    shape: Shape = SHAPES[kind](**keys)  # type: ignore[arg-type]
+    return shape

@@ -1,0 +1,175 @@
+"""The folder of an analysis: complete, labelled, made only from files that belong together."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from debye import store
+from debye.analysis.analyse import analyse
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK
+from debye.errors import FormatError
+
+
+def rewrite(path, change):
+    """Write a netCDF file again with one thing changed."""
+    with store.open_raw(path) as opened:
+        content = opened.load()
+    store.write(change(content), path)
+
+
+def test_the_folder_holds_whole_files_and_nothing_else(analysed):
+    names = {path.name for path in analysed.folder.iterdir()}
+    assert names == {
+        "metrics.nc",
+        "summary.json",
+        "gallery.nc",
+        "error_by_distance.svg",
+        "error_by_family.svg",
+        "training.svg",
+        "worst_sample.png",
+    }
+
+
+def test_metrics_and_summary_say_the_same(analysed):
+    summary = json.loads((analysed.folder / "summary.json").read_text())
+    with store.open_raw(analysed.folder / "metrics.nc") as metrics:
+        assert set(metrics["of"].values) == {NETWORK, FLOOR}
+        assert list(metrics["family"].values) == [EVERY, "disc", "ellipse", "star"]
+        for name in BY_REGION:
+            assert metrics[name].attrs["long_name"].endswith(DEFINITIONS[name].formula)
+            value = metrics[name].sel(family="star", region="interface")
+            value = value if name == "floor_ratio" else value.sel(of=NETWORK)
+            assert summary["figures"][NETWORK]["star"]["interface"][name] == pytest.approx(float(value))
+        assert metrics.sizes["step"] == 20
+    assert summary["samples"] == 24
+    assert summary["rejected_draws"]["rejected_shapes"] == 24
+    assert summary["training_seconds"] == pytest.approx(50.0)
+    assert summary["parameters"] == 123456
+    assert set(summary["definitions"]) == set(DEFINITIONS)
+
+
+def test_the_error_of_the_files_is_the_error_of_the_analysis(analysed):
+    with (
+        store.open_raw(analysed.folder / "metrics.nc") as metrics,
+        store.open_raw(analysed.files.prediction) as predicted,
+    ):
+        with store.open_raw(analysed.files.dataset) as labels:
+            error = (
+                predicted["regular_potential"].astype("f8") - labels["regular_potential"].astype("f8")
+            ).values
+        network = metrics.sel(of=NETWORK, family=EVERY)
+        assert float(network["rmse"].sel(region="all")) == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-9)
+        assert float(network["interface_excess"]) > 2
+
+
+def test_the_label_floor_goes_through_the_same_formulas(analysed):
+    with (
+        store.open_raw(analysed.folder / "metrics.nc") as metrics,
+        store.open_raw(analysed.files.floor) as floor,
+    ):
+        error = (floor["regular_potential"].astype("f8") - floor["reference_potential"].astype("f8")).values
+        of_labels = metrics.sel(of=FLOOR, family=EVERY, region="all")
+        rmse = float(of_labels["rmse"])
+        assert rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-9)
+        assert float(of_labels["normalised_rmse"]) == pytest.approx(
+            rmse / float(metrics["potential_range"].sel(of=NETWORK))
+        )
+        ratio = metrics["floor_ratio"].sel(family=EVERY, region="all")
+        assert float(ratio) == pytest.approx(
+            float(metrics["rmse"].sel(of=NETWORK, family=EVERY, region="all")) / rmse
+        )
+
+
+def test_a_floor_without_one_of_the_families_leaves_a_gap(files, frozen, tmp_path):
+    rewrite(files.floor, lambda content: content.isel(sample=content["geometry"].values != "star"))
+    analyse(frozen, *files, tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["figures"][FLOOR]["star"]["all"]["rmse"] is None
+    assert summary["figures"][NETWORK]["star"]["all"]["floor_ratio"] is None
+    assert summary["figures"][FLOOR]["disc"]["all"]["rmse"] > 0
+
+
+def test_the_gallery_holds_worst_median_and_best(analysed):
+    with (
+        store.open_raw(analysed.folder / "metrics.nc") as metrics,
+        store.open_raw(analysed.folder / "gallery.nc") as gallery,
+    ):
+        relative = np.sort(metrics["sample_relative_l2"].sel(region="all").values)
+        shown = {
+            name: gallery["relative_l2"].values[gallery["gallery"].values == name]
+            for name in set(gallery["gallery"].values)
+        }
+        np.testing.assert_array_equal(shown["worst"], relative[::-1][:2])
+        np.testing.assert_array_equal(shown["best"], relative[:1])
+        np.testing.assert_array_equal(np.sort(shown["median"]), relative[11:13])
+        both = np.isfinite(gallery["potential"])
+        gap = (gallery["prediction"] - gallery["potential"] - gallery["error"]).where(both, 0)
+        assert float(abs(gap).max()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("which", "change", "message"),
+    [
+        ("prediction", lambda d: d.isel(sample=slice(None, None, -1)), r"sample 0: found \('star'"),
+        ("prediction", lambda d: d.isel(sample=slice(3)), "samples: found 3, expected 24"),
+        ("prediction", lambda d: d.assign(seed=d["seed"] + 1), "sample 0"),
+        ("prediction", lambda d: d.isel(x=slice(0, -2), y=slice(0, -2)), "coordinate x"),
+        ("prediction", lambda d: d.drop_vars("regular_potential"), "variable regular_potential"),
+        ("prediction", lambda d: d.drop_attrs(), "attribute model"),
+        (
+            "prediction",
+            lambda d: d.assign(regular_potential=d["regular_potential"] * np.float32(np.nan)),
+            "NaN",
+        ),
+        ("floor", lambda d: d.assign(index=d["index"] + 1000), "label floor: found sample"),
+        (
+            "floor",
+            lambda d: d.assign(regular_potential=d["regular_potential"] + np.float32(1)),
+            "other labels",
+        ),
+        ("floor", lambda d: d.drop_vars("reference_potential"), "reference_potential"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(files, frozen, tmp_path, which, change, message):
+    rewrite(getattr(files, which), change)
+    with pytest.raises(FormatError, match=message):
+        analyse(frozen, *files, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_predictions_of_another_data_set_are_refused_by_its_digest(files, frozen, tmp_path):
+    rewrite(files.dataset, lambda d: d.assign_attrs(content_digest="another"))
+    with pytest.raises(FormatError, match="digest of the data set: found none, expected another"):
+        analyse(frozen, *files, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column epoch"),
+        ("epoch,train_loss\n1,2\n", "no column learning_rate"),
+        ("epoch,learning_rate,train_loss,validation_loss,seconds\n1,2,many,4,5\n", "many"),
+        ("epoch,learning_rate,train_loss,validation_loss,seconds\n1,2\n", "expected numbers"),
+    ],
+)
+def test_a_broken_history_is_refused(files, frozen, tmp_path, text, message):
+    files.history.write_text(text, encoding="utf-8")
+    with pytest.raises(FormatError, match=message):
+        analyse(frozen, *files, tmp_path / "out")
+
+
+def test_a_missing_history_is_refused(files, frozen, tmp_path):
+    files.history.unlink()
+    with pytest.raises(FormatError, match="train again"):
+        analyse(frozen, *files, tmp_path / "out")
+
+
+def test_a_second_run_gives_the_same_numbers_and_figures(analysed, frozen, tmp_path):
+    analyse(frozen, *analysed.files, tmp_path)
+    first, second = analysed.folder, tmp_path
+    with store.open_raw(first / "metrics.nc") as one, store.open_raw(second / "metrics.nc") as two:
+        xr.testing.assert_equal(one, two)
+    for name in ("error_by_distance.svg", "training.svg", "worst_sample.png"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()

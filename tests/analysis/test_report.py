@@ -1,0 +1,202 @@
+"""The report: everything it must hold, nothing from elsewhere."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from debye import provenance
+from debye.analysis.analyse import analyse
+from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK
+from debye.analysis.report import write_report
+from debye.analysis.verdict import verdict
+from debye.config import Analysis, Report
+from debye.errors import FormatError
+from debye.frozen import AnalysisSlice, ReportSlice
+
+TITLE = "Errors <at> the interface & elsewhere"
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; complains about tags that do not match."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "input"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.addresses, self.images, self.words, self.headings = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.addresses += [
+            attributes[name] for name in ("src", "href", "action", "data", "srcset") if name in attributes
+        ]
+        if tag == "img":
+            self.images.append(attributes)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def folders(made, tmp_path_factory):
+    """Analyses of two networks of different quality."""
+    root = tmp_path_factory.mktemp("report")
+    settings = Analysis(bands=(-4, -2, 0, 2, 4), near_charge=2.0)
+    frozen = AnalysisSlice(code=provenance.code_digest("analysis"), analysis=settings, gallery=2)
+    dataset = made.three_families(samples=4, cells=24)
+    for model, scale in (("small", 1.0), ("better", 0.25)):
+        files = made.write_files(root, dataset, scale * made.interface_error(dataset), model=model)
+        analyse(frozen, *files, root / model)
+    return [root / "small", root / "better"]
+
+
+@pytest.fixture(scope="module")
+def written(folders):
+    frozen = ReportSlice(code=provenance.code_digest("analysis"), report=Report(title=TITLE, gallery=1))
+    path = folders[0].parent / "report" / "index.html"
+    write_report(frozen, folders, path)
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_asks_for_nothing(written):
+    page = Page(written)
+    assert page.addresses
+    for address in page.addresses:
+        assert address.startswith(("data:image/", "#")), address[:60]
+    style = written[: written.index("</style>")]
+    assert "@import" not in style
+    assert "url(" not in style
+    assert "<script" not in written
+    assert not re.search(r"https?://", Page(written).text)
+
+
+def test_the_page_holds_every_figure_and_picture(written):
+    page = Page(written)
+    # Three curves, and for each of two networks a best, a median and a worst sample.
+    assert len(page.images) == 3 + 2 * 3
+    assert all(image.get("alt") for image in page.images)
+    for heading in ("Key figures", "Error against distance", "By family", "By region", "Training", "Samples"):
+        assert heading in page.text
+    assert "Provenance" in page.text
+    assert "How to reproduce" in page.text
+    assert len(written) < 5_000_000
+
+
+def test_every_definition_stands_beside_its_figure(written, folders):
+    text = Page(written).text
+    for definition in DEFINITIONS.values():
+        assert definition.formula in text, definition.name
+        assert definition.title in text
+    summary = json.loads((folders[0] / "summary.json").read_text())
+    for formula in summary["regions"].values():
+        assert formula in text
+
+
+def test_the_numbers_of_the_analyses_are_on_the_page(written, folders):
+    text = Page(written).text
+    for folder in folders:
+        summary = json.loads((folder / "summary.json").read_text())
+        for family in (EVERY, "disc", "ellipse", "star"):
+            for name in ("rmse", "relative_l2_median", "maximum", "floor_ratio"):
+                shown = DEFINITIONS[name].show(summary["figures"][NETWORK][family]["all"][name])
+                assert shown in text, (folder.name, family, name)
+        assert DEFINITIONS["rmse"].show(summary["figures"][FLOOR][EVERY]["all"]["rmse"]) in text
+        for digest in summary["digests"].values():
+            assert digest in text
+        for sentence in verdict(summary):
+            assert sentence in text
+
+
+def test_provenance_is_complete(written):
+    text = Page(written).text
+    for wanted in (
+        provenance.source(),
+        "123 456 parameters",
+        "50 s",
+        "12 shapes",
+        '"channels": 8',
+        "4 times finer",
+    ):
+        assert wanted in text, wanted
+
+
+def test_text_of_the_user_is_escaped(written):
+    assert "<at>" not in written
+    assert TITLE in Page(written).text
+
+
+def test_many_samples_stay_within_the_size_of_a_page(folders, monkeypatch):
+    from debye.analysis import report
+
+    monkeypatch.setattr(report, "SAMPLES_SIZE", 600_000)
+    frozen = ReportSlice(code="code", report=Report(title="t", gallery=2))
+    out = folders[0].parent / "small.html"
+    write_report(frozen, folders, out)
+    pictures = [image["src"] for image in Page(out.read_text(encoding="utf-8")).images[3:]]
+    assert len(pictures) == 2 * (1 + 2 + 2)
+    assert sum(len(picture) for picture in pictures) <= 600_000
+
+
+@pytest.mark.parametrize("broken", ["summary.json", "metrics.nc", "gallery.nc"])
+def test_an_incomplete_folder_is_refused(folders, tmp_path, broken):
+    for path in folders[0].iterdir():
+        if path.name != broken:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    frozen = ReportSlice(code="code", report=Report(title="t"))
+    with pytest.raises(FormatError, match=broken):
+        write_report(frozen, [tmp_path], tmp_path / "index.html")
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_the_same_network_twice_is_refused(folders, tmp_path):
+    frozen = ReportSlice(code="code", report=Report(title="t"))
+    with pytest.raises(FormatError, match="each once"):
+        write_report(frozen, [folders[0], folders[0]], tmp_path / "index.html")
+
+
+def figures_with(excess, ratio, near=1.0):
+    """A summary with these numbers and nothing else."""
+    region = {
+        "rmse": 1.0,
+        "relative_l2_median": 0.05,
+        "relative_l2_95": 0.1,
+        "node_share": 0.1,
+        "error_share": 0.4,
+    }
+    network = {name: region | {"floor_ratio": ratio} for name in ("all", "interface", "bulk", "near_charges")}
+    network["interface"] = region | {"rmse": excess}
+    network["near_charges"] = region | {"rmse": near}
+    return {
+        "settings": {"interface_band": 2.0},
+        "figures": {
+            NETWORK: {EVERY: network | {"interface_excess": excess}},
+            FLOOR: {EVERY: {"all": region}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("excess", "ratio", "near", "expected"),
+    [
+        (2.5, 340.0, 1.0, ["less than 5 %", "sits at the interface", "2.5 times", "not what limits"]),
+        (0.3, 2.0, 1.0, ["does not sit at the interface", "0.3 times", "little left to teach"]),
+        (1.1, 2.0, 1.0, ["about even"]),
+        (1.1, 2.0, 9.0, ["largest near the charges: 9 times"]),
+    ],
+)
+def test_the_verdict_follows_the_numbers(excess, ratio, near, expected):
+    text = " ".join(verdict(figures_with(excess, ratio, near)))
+    for words in expected:
+        assert words in text

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from debye import schema, store
+from debye.config import Grid
+from debye.errors import FormatError
+from debye.frozen import NetworkSlice
+from debye.learning import checkpoint
+from debye.learning.data import Samples
+from debye.learning.predict import predict_dataset
+from debye.learning.train import train
+
+Trained = Callable[..., Path]
+
+
+@pytest.fixture
+def trained(mock_file: Callable[..., Path], frozen: Callable[..., NetworkSlice], tmp_path: Path) -> Trained:
+    def make(target: str) -> Path:
+        held_out = mock_file("validation", samples=4, seed=2)
+        train(
+            frozen({"target": target}, epochs=1),
+            mock_file(),
+            held_out,
+            tmp_path / "state.pt",
+            tmp_path / "out",
+        )
+        return tmp_path / "out" / "checkpoint.safetensors"
+
+    return make
+
+
+@pytest.mark.parametrize("target", ["total", "regular"])
+def test_predictions_are_the_networks_output_made_regular(
+    target: str,
+    trained: Trained,
+    mock_file: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("debye.learning.predict.BLOCK", 3)
+    path, test = trained(target), mock_file("test", samples=7, seed=5)
+    predict_dataset(path, test, tmp_path / "predictions.nc", "cpu")
+    record, model = checkpoint.load(path)
+    batch = Samples(test).__getitems__(range(7))
+    with torch.no_grad():
+        output = model(record.encoding().channels(batch))[:, 0].double().numpy() * record.normalization.target
+    labels = store.open_dataset(test, add=["coulomb_potential"]).load()
+    if target == "total":
+        output -= np.where(labels["level_set"] < 0, labels["coulomb_potential"], 0.0)
+    with xr.open_dataset(tmp_path / "predictions.nc") as predictions:
+        assert predictions["regular_potential"].dtype == np.float32
+        np.testing.assert_allclose(predictions["regular_potential"], output, rtol=1e-4, atol=1e-3)
+        for name in ("geometry", "seed", "index", "x", "y"):
+            np.testing.assert_array_equal(predictions[name], labels[name])
+        assert schema.grid_of(predictions) == record.grid
+        assert predictions.attrs["model"] == "small"
+        assert predictions.attrs["target"] == target
+        assert predictions.attrs["parameters"] == record.parameters
+        assert predictions.attrs["dataset_digest"] == labels.attrs["content_digest"]
+        assert predictions.attrs["seconds"] > 0
+        assert predictions["regular_potential"].attrs["units"] == "1"
+        assert predictions["regular_potential"].encoding["chunksizes"] == (1, 17, 17)
+
+
+def test_another_grid_or_medium_is_refused(
+    trained: Trained, mock_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, out = trained("total"), tmp_path / "predictions.nc"
+    with pytest.raises(FormatError, match=r"grid: found .*cells=32.*cells=16"):
+        predict_dataset(path, mock_file("finer", samples=2, grid=Grid(cells=32, half_width=8.0)), out)
+    salty = schema.mock(samples=2)
+    salty["debye_length"][:] = 3.0
+    store.write(salty, tmp_path / "salty.nc")
+    with pytest.raises(FormatError, match=r"medium: found .*debye_length=3\.0"):
+        predict_dataset(path, tmp_path / "salty.nc", out)
+    assert not out.exists()
+
+
+def test_nothing_is_left_of_predictions_that_fail(
+    trained: Trained, mock_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, test = trained("total"), mock_file("test", samples=3, seed=5)
+    (tmp_path / "there").mkdir()
+
+    def fail(*_: object) -> None:
+        raise FormatError("unreadable")
+
+    monkeypatch.setattr(Samples, "__getitems__", fail)
+    with pytest.raises(FormatError, match="unreadable"):
+        predict_dataset(path, test, tmp_path / "there" / "predictions.nc")
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_prediction_that_is_no_number_is_not_written(
+    trained: Trained, mock_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = trained("total")
+    record, model = checkpoint.load(path)
+    weights = {name: weight * float("nan") for name, weight in model.state_dict().items()}
+    checkpoint.save(tmp_path / "broken.safetensors", record, weights)
+    test, out = mock_file("test", samples=2), tmp_path / "predictions.nc"
+    with pytest.raises(FormatError, match="NaN or inf for sample 0"):
+        predict_dataset(tmp_path / "broken.safetensors", test, out)
+    assert not out.exists()

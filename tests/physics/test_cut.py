@@ -1,0 +1,147 @@
+from math import gamma
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import ellipe
+from tests.physics.rates import fitted_rate
+
+import debye
+from debye.physics.cut import find_cut, interface_quadrature, side_quadrature
+
+
+@given(st.integers(1, 3), st.integers(0, 1_000_000))
+@settings(max_examples=60, deadline=None)
+def test_sides_of_a_simplex_fill_it_and_integrate_quadratics(k, seed):
+    random = np.random.default_rng(seed)
+    ell = random.normal(size=(20, k + 1))
+    ell = ell[(ell > 0).any(axis=1) & (ell < 0).any(axis=1)]
+    coefficients = random.normal(size=(k + 1, k + 1))
+    total = np.zeros(len(ell))
+    integral = np.zeros(len(ell))
+    for side, sign in (("negative", -1), ("positive", 1)):
+        points = side_quadrature(ell, side)
+        assert (points.weight >= 0).all()
+        assert (sign * (points.barycentric * ell[points.element]).sum(axis=1) > 0).all()
+        total += np.bincount(points.element, points.weight, minlength=len(ell))
+        value = np.einsum("mv,vw,mw->m", points.barycentric, coefficients, points.barycentric)
+        integral += np.bincount(points.element, points.weight * value, minlength=len(ell))
+    np.testing.assert_allclose(total, 1.0, rtol=1e-12)
+    # The mean of λ_v λ_w over a k-simplex is (1 + δ_vw)/((k+1)(k+2)).
+    exact = (coefficients.sum() + np.trace(coefficients)) / ((k + 1) * (k + 2))
+    np.testing.assert_allclose(integral, exact, rtol=1e-10, atol=1e-12)
+
+
+def test_interface_of_a_plane_through_a_tetrahedron_has_its_area():
+    vertices = np.array([[[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]])
+    # The plane x = 1/2 cuts this Kuhn tetrahedron in a right triangle with legs 1/2; y = 1/2 in a quadrilateral.
+    for axis, level, area in ((0, 0.5, 0.125), (1, 0.5, 0.25)):
+        ell = vertices[:, :, axis] - level
+        assert interface_quadrature(ell, vertices).weight.sum() == pytest.approx(area)
+
+
+def measures(shape, grid):
+    cut = find_cut(grid, shape)
+    solute = cut.volume * side_quadrature(cut.ell, "negative").weight.sum()
+    solvent = cut.volume * side_quadrature(cut.ell, "positive").weight.sum()
+    views = np.isin(np.arange(cut.grid.cells**grid.dim * (2 if grid.dim == 2 else 6)), cut.simplex, invert=True)
+    rows = np.flatnonzero(views)
+    from debye.physics.mesh import corner_views
+
+    kinds = 2 if grid.dim == 2 else 6
+    inside = np.zeros(len(views), dtype=bool)
+    for kind in range(kinds):
+        first = corner_views((cut.level_set < 0).reshape(grid.shape), grid, kind)[0].ravel()
+        inside[kind::kinds] = first
+    solute += cut.volume * inside[rows].sum()
+    solvent += cut.volume * (~inside[rows]).sum()
+    return solute, solvent, interface_quadrature(cut.ell, cut.vertices).weight.sum()
+
+
+@pytest.mark.parametrize(
+    ("shape", "area", "length", "cells"),
+    [
+        (debye.Ball((0.3, -0.2), 5.0), np.pi * 25, 2 * np.pi * 5, (16, 32, 64, 128)),
+        (debye.Ellipsoid((0.1, 0.2), (6.0, 3.5), 0.4), np.pi * 21, 24 * ellipe(1 - (3.5 / 6) ** 2), (16, 32, 64, 128)),
+        (debye.Ball((0.3, -0.2, 0.1), 5.0), np.pi ** 1.5 / gamma(2.5) * 125, 4 * np.pi * 25, (8, 12, 16, 32)),
+    ],
+)
+def test_areas_and_perimeters_are_second_order(shape, area, length, cells):
+    dim = len(shape.center)
+    errors = {"solute": [], "interface": []}
+    for number in cells:
+        grid = debye.Grid(cells=number, half_width=9.0, dim=dim)
+        solute, solvent, interface = measures(shape, grid)
+        assert solute + solvent == pytest.approx(18.0**dim, rel=1e-12)
+        errors["solute"].append(abs(solute / area - 1))
+        errors["interface"].append(abs(interface / length - 1))
+    for name, values in errors.items():
+        rate, table = fitted_rate(cells, values)
+        assert rate > 1.8, f"{name}: {table}"
+
+
+def test_polygon_runs_through_true_points_of_the_interface():
+    star = debye.Star((0.2, 0.1), 5.0, (0.1, 0.08), (0.3, 1.0))
+    cut = find_cut(debye.Grid(cells=32, half_width=9.0), star)
+    points = (cut.edge_points() @ cut.vertices).reshape(-1, 2)
+    assert np.abs(star(points)).max() < 1e-9
+
+
+def test_vertices_on_the_interface_are_nudged_and_harmless():
+    grid = debye.Grid(cells=32, half_width=8.0)
+    cut = find_cut(grid, debye.Ball((0.0, 0.0), 4.0))
+    assert (np.abs(cut.level_set) < 1e-9).sum() >= 4
+    assert np.isfinite(cut.ell).all()
+    np.testing.assert_allclose(np.sqrt((cut.normal**2).sum(axis=1)), 1.0)
+    area = cut.volume * side_quadrature(cut.ell, "negative").weight.sum()
+    assert np.isfinite(area)
+
+
+class Strip:
+    """A strip thinner than a cell, beside a disc that the grid does resolve."""
+
+    bounds = (np.array([-5.0, -5.0]), np.array([5.0, 5.0]))
+
+    def __call__(self, points):
+        disc = np.hypot(*points.T) - 3.0
+        strip = np.maximum(np.abs(points[:, 0] - 4.25) - 0.05, np.abs(points[:, 1]) - 2.0)
+        return np.minimum(disc, strip)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (debye.Ball((0.0, 0.0), 9.0), "outside the box"),
+        (debye.Ball((4.0, 0.0), 4.0), "touches the boundary"),
+        (debye.Ball((0.26, 0.26), 0.2), "no grid node inside"),
+        (debye.Ball((0.0, 0.0), 0.4), "bends|crossed twice"),
+        (Strip(), "crossed twice"),
+        (debye.Ball((0.0, 0.0, 0.0), 3.0), "same dim"),
+    ],
+)
+def test_shapes_that_the_grid_cannot_carry_are_refused(shape, words):
+    with pytest.raises(debye.GeometryError, match=words):
+        find_cut(debye.Grid(cells=32, half_width=8.0), shape)
+
+
+def test_level_set_that_is_not_a_number_is_refused():
+    class Broken(Strip):
+        def __call__(self, points):
+            return np.where(points[:, 0] > 1.0, np.nan, -1.0)
+
+    with pytest.raises(debye.GeometryError, match="NaN"):
+        find_cut(debye.Grid(cells=32, half_width=8.0), Broken())
+
+
+def test_level_set_of_another_scale_gives_the_same_cut():
+    class Steep:
+        bounds = debye.Ball((0.0, 0.0), 4.0).bounds
+
+        def __call__(self, points):
+            return 50.0 * ((points**2).sum(axis=1) - 16.0)
+
+    grid = debye.Grid(cells=32, half_width=8.0)
+    steep, ball = find_cut(grid, Steep()), find_cut(grid, debye.Ball((0.0, 0.0), 4.0))
+    np.testing.assert_array_equal(steep.simplex, ball.simplex)
+    np.testing.assert_allclose(steep.ell, ball.ell, atol=1e-8)

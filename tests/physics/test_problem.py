@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+import debye
+from debye.physics.problem import load_problem
+
+GOOD = """
+grid: {cells: 32, half_width: 16.0, dim: 2}
+solute: {kind: ball, center: [0.0, 0.0], radius: 8.0}
+charges: {positions: [[3.0, 1.0], [-2.0, -4.0]], values: [0.1, -0.05]}
+medium: {eps_solute: 2.0, eps_solvent: 80.0, debye_length: 9.6, temperature: 298.15, ions: nonlinear}
+boundary: debye-huckel
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "problem.yaml"
+    path.write_text(text)
+    return load_problem(path)
+
+
+def test_file_and_python_give_the_same_problem(tmp_path):
+    from_file = debye.solve(load(tmp_path, GOOD)).regular
+    in_python = debye.solve(
+        debye.Problem(
+            grid=debye.Grid(cells=32, half_width=16.0, dim=2),
+            solute=debye.Ball(center=(0.0, 0.0), radius=8.0),
+            charges=debye.PointCharges(positions=[[3.0, 1.0], [-2.0, -4.0]], values=[0.1, -0.05]),
+        )
+    ).regular
+    np.testing.assert_array_equal(from_file, in_python)
+
+
+def test_medium_and_boundary_have_defaults(tmp_path):
+    problem = load(tmp_path, "\n".join(GOOD.splitlines()[:4]))
+    assert problem.medium == debye.Medium()
+    assert problem.boundary == "debye-huckel"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "words"),
+    [
+        ("[3.0, 1.0]", "[9.0, 1.0]", debye.ChargeError, "outside the solute"),
+        ("[3.0, 1.0]", "[7.5, 0.0]", debye.ChargeError, "from the interface"),
+        ("[3.0, 1.0]", "[.nan, 1.0]", debye.ChargeError, "finite"),
+        ("[0.1, -0.05]", "[0.1, .nan]", debye.ChargeError, "finite"),
+        ("[0.1, -0.05]", "[0.1]", debye.ChargeError, "one value for each position"),
+        ("[3.0, 1.0]", "[3.0, 1.0, 2.0]", debye.ChargeError, "charges"),
+        ("radius: 8.0", "radius: 17.0", debye.GeometryError, "outside the box"),
+        ("radius: 8.0", "radius: 15.5", debye.GeometryError, "touches the boundary"),
+        ("radius: 8.0", "radius: .nan", debye.GeometryError, "finite"),
+        ("radius: 8.0", "radius: big", debye.ConfigError, "solute"),
+        ("radius: 8.0", "radius: 8.0, colour: red", debye.ConfigError, "solute.colour.*unknown key"),
+        (", radius: 8.0", "", debye.ConfigError, "solute.radius.*add the key"),
+        ("kind: ball", "kind: cube", debye.ConfigError, "one of ball, ellipsoid, star"),
+        ("eps_solute: 2.0", "eps_solute: -2.0", debye.ConfigError, "eps_solute.*-2.0.*greater than 0"),
+        ("eps_solute: 2.0", "eps_solute: .nan", debye.ConfigError, "eps_solute.*nan"),
+        ("debye_length: 9.6", "debye_length: .nan", debye.ConfigError, "debye_length.*nan"),
+        ("temperature:", "temprature:", debye.ConfigError, "temprature: unknown key"),
+        ("boundary: debye-huckel", "boundary: periodic", debye.ConfigError, "boundary"),
+        ("cells: 32", "cells: 2", debye.ConfigError, "grid.*cells"),
+        ("grid:", "grids:", debye.ConfigError, "grids: unknown key.*|grid: missing"),
+    ],
+)
+def test_bad_input_is_named(tmp_path, old, new, error, words):
+    assert old in GOOD
+    with pytest.raises(error, match=words):
+        debye.solve(load(tmp_path, GOOD.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "grid: [1, {", "\x00"])
+def test_files_that_are_no_mapping_are_refused(tmp_path, text):
+    with pytest.raises(debye.ConfigError, match=r"problem\.yaml"):
+        load(tmp_path, text)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(debye.ConfigError, match="No such file"):
+        load_problem(tmp_path / "nowhere.yaml")
+
+
+def test_shape_that_is_not_resolved_is_refused():
+    grid = debye.Grid(cells=32, half_width=16.0)
+    problem = debye.Problem(grid, debye.Ball((0.0, 0.0), 1.2), debye.PointCharges([[0.0, 0.0]], [0.1]))
+    assert debye.solve(problem).report.converged
+    star = debye.Star((0.0, 0.0), 4.0, (0.0,) * 9 + (0.35,), (0.0,) * 10)
+    with pytest.raises(debye.GeometryError, match="bends|crossed twice"):
+        debye.solve(debye.Problem(grid, star, debye.PointCharges([[0.0, 0.0]], [0.1])))
+
+
+def test_own_shape_and_own_boundary_work():
+    class Own:
+        bounds = (np.array([-8.0, -8.0]), np.array([8.0, 8.0]))
+
+        def __call__(self, points):
+            return 3.0 * (np.hypot(*points.T) - 8.0)
+
+    charges = debye.PointCharges([[3.0, 1.0]], [0.1])
+    grid = debye.Grid(cells=32, half_width=16.0)
+    own = debye.solve(debye.Problem(grid, Own(), charges, boundary=lambda points: np.zeros(len(points))))
+    ball = debye.solve(debye.Problem(grid, debye.Ball((0.0, 0.0), 8.0), charges, boundary="zero"))
+    np.testing.assert_allclose(own.regular, ball.regular, atol=1e-6 * np.abs(ball.regular).max())
+    with pytest.raises(debye.ChargeError, match="from the interface"):
+        debye.Problem(grid, Own(), debye.PointCharges([[7.4, 0.0]], [0.1]))
+
+
+def test_boundary_callable_of_the_wrong_shape_is_refused():
+    charges = debye.PointCharges([[3.0, 1.0]], [0.1])
+    grid = debye.Grid(cells=32, half_width=16.0)
+    for bad in (lambda points: 0.0, lambda points: np.full(len(points), np.nan)):
+        with pytest.raises(debye.ConfigError, match="boundary"):
+            debye.solve(debye.Problem(grid, debye.Ball((0.0, 0.0), 8.0), charges, boundary=bad))
+
+
+def test_solution_fields_and_dataset(problem, charges):
+    from debye import schema
+    from debye.physics.charges import coulomb_potential
+
+    solution = debye.solve(problem(32))
+    inside = solution.level_set < 0
+    coulomb = coulomb_potential(solution.problem.grid.points(), charges, solution.problem.medium).reshape(33, 33)
+    # The charge at (3, 1) sits on a node of this grid.
+    assert solution.potential[19, 17] == np.inf
+    held = np.isfinite(solution.potential)
+    np.testing.assert_allclose((solution.potential - solution.regular)[held], np.where(inside, coulomb, 0.0)[held])
+    dataset = solution.to_dataset()
+    schema.validate(dataset)
+    assert dataset["geometry"].item() == "ball"
+    assert schema.parameter_names(dataset) == {"ball": ["center_x", "center_y", "radius"]}
+    np.testing.assert_allclose(dataset["regular_potential"][0], solution.regular, rtol=1e-6)
+    assert dataset["reaction_energy"].item() == solution.reaction_energy
+
+
+def test_evaluate_refuses_points_outside_the_box(problem):
+    solution = debye.solve(problem(32))
+    for bad in ([[17.0, 0.0]], [[np.nan, 0.0]], [[1.0, 2.0, 3.0]]):
+        with pytest.raises(debye.ConfigError, match="points"):
+            solution.evaluate(bad)
+    np.testing.assert_allclose(
+        solution.evaluate(solution.problem.grid.points()), solution.potential.ravel(), rtol=1e-9
+    )

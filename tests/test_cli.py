@@ -1,0 +1,130 @@
+"""The command line as a person meets it: in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import debye
+from debye import cli, schema, store
+
+PROBLEM = """
+grid: {cells: 32, half_width: 16.0, dim: 2}
+solute: {kind: star, center: [0.0, 0.0], radius: 7.0, amplitudes: [0.1], phases: [0.0]}
+charges: {positions: [[3.0, 1.0]], values: [0.1]}
+"""
+
+
+def run(*arguments, cwd):
+    command = [sys.executable, "-m", "debye.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "problem.yaml").write_text(PROBLEM)
+    return tmp_path
+
+
+def test_solve_writes_the_documented_format_and_a_figure(folder):
+    done = run("solve", "problem.yaml", "-o", "out.nc", "--plot", "figure.png", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "converged" in done.stdout
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+    dataset = store.open_dataset(folder / "out.nc")
+    schema.validate(dataset)
+    expected = debye.solve(debye.load_problem(folder / "problem.yaml")).regular
+    np.testing.assert_allclose(dataset["regular_potential"][0], expected, rtol=1e-6)
+    assert xr.open_dataset(folder / "out.nc").attrs["Conventions"] == "CF-1.11"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[3.0, 1.0]", "[9.0, 1.0]", "outside the solute"),
+        ("[3.0, 1.0]", "[7.3, 0.0]", "from the interface"),
+        ("radius: 7.0", "radius: 20.0", "outside the box"),
+        ("radius: 7.0", "radius: .nan", "finite"),
+        ("[0.1], phases", "[0.1, 0.9], phases", "phases"),
+        ("values: [0.1]", "values: [.nan]", "finite"),
+        ("dim: 2}", "dim: 2, nodes: 3}", "nodes: unknown key"),
+        ("grid:", "medium: {eps_solvent: -80}\ngrid:", "eps_solvent"),
+        ("cells: 32", "cells: 4", "solute|interface"),
+    ],
+)
+def test_user_errors_are_one_line_with_status_2_and_leave_no_file(folder, old, new, words):
+    import re
+
+    (folder / "problem.yaml").write_text(PROBLEM.replace(old, new))
+    done = run("solve", "problem.yaml", "-o", "out.nc", "--plot", "figure.png", cwd=folder)
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("debye: error: ")
+    assert re.search(words, lines[0])
+    assert [path.name for path in folder.iterdir()] == ["problem.yaml"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("solve", "nowhere.yaml", "-o", "out.nc"),
+        ("solve", "problem.yaml"),
+        ("solve", "problem.yaml", "-o", "out.nc", "--plot", "figure.xyz"),
+        ("solve", "problem.yaml", "-o", "/proc/none/out.nc"),
+        ("info", "problem.yaml"),
+        ("info", "nowhere.nc"),
+        ("sing",),
+        ("solve", "problem.yaml", "--loud", "-o", "out.nc"),
+    ],
+)
+def test_other_errors_are_one_line_too(folder, arguments):
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("debye: error: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert [path.name for path in folder.iterdir()] == ["problem.yaml"]
+
+
+def test_truncated_file_is_named_by_info(folder):
+    store.write(schema.mock(), folder / "whole.nc")
+    (folder / "half.nc").write_bytes((folder / "whole.nc").read_bytes()[:2000])
+    done = run("info", "half.nc", cwd=folder)
+    assert done.returncode == 2
+    assert "half.nc" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_info_says_what_a_file_is(folder):
+    store.write(schema.mock(samples=3), folder / "mock.nc")
+    done = run("info", "mock.nc", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for words in ("mock samples", "disc 3", "16 cells", "format_version", "refused draws"):
+        assert words in done.stdout
+
+
+def test_version_and_help(folder):
+    assert debye.__version__ in run("--version", cwd=folder).stdout
+    for command in cli.cli.commands:
+        done = run(command, "--help", cwd=folder)
+        assert done.returncode == 0
+        assert "Usage:" in done.stdout
+
+
+def test_a_crash_of_ours_is_status_1_with_its_traceback(monkeypatch, capsys):
+    def broken(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(cli, "cli", broken)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys, debye.cli; assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
