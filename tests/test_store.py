@@ -49,7 +49,9 @@ def test_merge_keeps_every_sample_in_the_order_of_its_identity(shards, tmp_path)
     store.merge(shards[::-1], tmp_path / "again.nc", "title", "digest")
     merged, again = (store.open_dataset(tmp_path / name).load() for name in ("merged.nc", "again.nc"))
     xr.testing.assert_equal(merged, again)
-    identities = list(zip(merged["geometry"].values, merged["seed"].values, merged["index"].values, strict=True))
+    identities = list(
+        zip(merged["geometry"].values, merged["seed"].values, merged["index"].values, strict=True)
+    )
     assert identities == sorted(identities)
     assert len(identities) == 15
     assert merged.sizes["charge"] == 4
@@ -153,14 +155,27 @@ def test_merge_of_more_than_the_memory_it_may_use(tmp_path):
     allowed = 96_000_000
     assert size > 2 * allowed
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", LIMITED, str(allowed), str(small), str(tmp_path / "merged.nc"), *map(str, shards)]
+    command = [
+        sys.executable,
+        "-c",
+        LIMITED,
+        str(allowed),
+        str(small),
+        str(tmp_path / "merged.nc"),
+        *map(str, shards),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert store.open_dataset(tmp_path / "merged.nc").sizes["sample"] == 1500
     # The same limit does stop a merge that holds everything at once.
-    eager = LIMITED.replace('store.merge(sys.argv[4:], sys.argv[3], "title", "digest")', "").replace(
-        "from debye import store", "from debye import store; import xarray"
-    ) + "\nxarray.concat([store.open_raw(path).load() for path in sys.argv[4:]], 'sample')\n"
-    failed = subprocess.run([*command[:2], eager, *command[3:]], capture_output=True, text=True, env=environment, timeout=300)
+    eager = (
+        LIMITED.replace('store.merge(sys.argv[4:], sys.argv[3], "title", "digest")', "").replace(
+            "from debye import store", "from debye import store; import xarray"
+        )
+        + "\nxarray.concat([store.open_raw(path).load() for path in sys.argv[4:]], 'sample')\n"
+    )
+    failed = subprocess.run(
+        [*command[:2], eager, *command[3:]], capture_output=True, text=True, env=environment, timeout=300
+    )
     assert failed.returncode != 0
     assert "Memory" in failed.stderr or "allocate" in failed.stderr

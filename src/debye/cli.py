@@ -106,7 +106,9 @@ def floor(dataset: Path, frozen: Path, out: Path) -> None:
 @click.option("--validation", type=FILE, required=True, help="Validation split.")
 @click.option("--state", type=FILE, required=True, help="File of the resumable state; made and read.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True)
-@click.option("-o", "--out", type=FILE, required=True, help="Folder for checkpoint.safetensors and history.csv.")
+@click.option(
+    "-o", "--out", type=FILE, required=True, help="Folder for checkpoint.safetensors and history.csv."
+)
 def train(frozen: Path, train_split: Path, validation: Path, state: Path, device: str, out: Path) -> None:
     """Train one network; goes on where a killed training stopped."""
     from debye.frozen import NetworkSlice
@@ -134,7 +136,9 @@ def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
 @click.option("--floor", "floor_file", type=FILE, required=True, help="Label floor of the split.")
 @click.option("--history", type=FILE, required=True, help="history.csv of the training.")
 @click.option("-o", "--out", type=FILE, required=True, help="Folder for metrics and figures.")
-def analyse(frozen: Path, prediction: Path, dataset: Path, floor_file: Path, history: Path, out: Path) -> None:
+def analyse(
+    frozen: Path, prediction: Path, dataset: Path, floor_file: Path, history: Path, out: Path
+) -> None:
     """Analyse the error of a network against the distance from the interface."""
     from debye.analysis.analyse import analyse as analyse_network
     from debye.frozen import AnalysisSlice
@@ -166,7 +170,9 @@ def main() -> None:
         _fail(str(error))
     except OSError as error:
         # The machine's own refusals (full disk, no permission, no such folder) are the user's to mend.
-        _fail(f"{error.filename or 'file'}: {error.strerror or error}; check the path, its permissions and the disk")
+        _fail(
+            f"{error.filename or 'file'}: {error.strerror or error}; check the path, its permissions and the disk"
+        )
     except Exception:
         traceback.print_exc()
         sys.exit(1)

@@ -50,7 +50,9 @@ class Model(BaseModel):
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     if not pair[0] <= pair[1]:
-        raise ValueError(f"found {list(pair)}, expected [low, high]; swap the two or mend the one that is not a number")
+        raise ValueError(
+            f"found {list(pair)}, expected [low, high]; swap the two or mend the one that is not a number"
+        )
     return pair
 
 
@@ -124,7 +126,9 @@ class Medium(Model):
 class Solver(Model):
     """How the discrete equation is set up and solved."""
 
-    rtol: float = Field(default=1e-8, gt=0, lt=1, description="relative residual at which a solve has converged")
+    rtol: float = Field(
+        default=1e-8, gt=0, lt=1, description="relative residual at which a solve has converged"
+    )
     penalty: float = Field(default=1.0, ge=0, description="σ of the interior-penalty term on cut facets")
     max_newton: int = Field(default=50, ge=1, description="most Newton steps")
     max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")
@@ -140,7 +144,9 @@ class ChargeSampling(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.count[0] < 1:
-            raise ValueError(f"found count {list(self.count)}, expected at least 1 charge; raise the lower end")
+            raise ValueError(
+                f"found count {list(self.count)}, expected at least 1 charge; raise the lower end"
+            )
         if self.magnitude[0] <= 0:
             raise ValueError(f"found magnitude {list(self.magnitude)}, expected |q| > 0; raise the lower end")
         return self
@@ -164,7 +170,9 @@ class EllipsoidFamily(Model):
 
     kind: Literal["ellipsoid"]
     semi_axis: Range = Field(description="[least, largest] longer semi-axis, Å")
-    aspect: Range = Field(description="[least, largest] ratio of the shorter to the longer semi-axis, in (0, 1]")
+    aspect: Range = Field(
+        description="[least, largest] ratio of the shorter to the longer semi-axis, in (0, 1]"
+    )
     offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
     charges: ChargeSampling
 
@@ -175,7 +183,9 @@ class EllipsoidFamily(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not 0 < self.aspect[0] <= self.aspect[1] <= 1:
-            raise ValueError(f"found aspect {list(self.aspect)}, expected 0 < low <= high <= 1; mend the range")
+            raise ValueError(
+                f"found aspect {list(self.aspect)}, expected 0 < low <= high <= 1; mend the range"
+            )
         return self
 
 
@@ -196,7 +206,9 @@ class StarFamily(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not 0 <= self.amplitude[0] <= self.amplitude[1] < 1:
-            raise ValueError(f"found amplitude {list(self.amplitude)}, expected 0 <= low <= high < 1; mend the range")
+            raise ValueError(
+                f"found amplitude {list(self.amplitude)}, expected 0 <= low <= high < 1; mend the range"
+            )
         return self
 
 
@@ -237,7 +249,9 @@ class Split(Model):
         ]
         for name, items in lists:
             if len(set(items)) < len(items):
-                raise ValueError(f"found {name} {list(items)}, expected no entry twice; remove the repetition")
+                raise ValueError(
+                    f"found {name} {list(items)}, expected no entry twice; remove the repetition"
+                )
         return self
 
 
@@ -247,7 +261,9 @@ class ResNet(Model):
     kind: Literal["resnet"]
     channels: int = Field(ge=1, description="channels of the residual blocks")
     blocks: int = Field(ge=1, description="number of residual blocks of two 3x3 convolutions")
-    downsample: int = Field(default=2, ge=0, le=5, description="number of halvings before the residual blocks")
+    downsample: int = Field(
+        default=2, ge=0, le=5, description="number of halvings before the residual blocks"
+    )
 
 
 class Training(Model):
@@ -257,7 +273,9 @@ class Training(Model):
     batch_size: int = Field(ge=1, description="samples a step")
     learning_rate: Positive = Field(description="peak learning rate of AdamW")
     weight_decay: float = Field(default=1e-4, ge=0, description="decoupled weight decay of AdamW")
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps with a rising learning rate")
+    warmup: float = Field(
+        default=0.05, ge=0, lt=1, description="share of the steps with a rising learning rate"
+    )
     augment: bool = Field(default=True, description="turn and mirror samples by the symmetries of the square")
     loss: Literal["mse", "relative_l2"] = Field(default="relative_l2", description="what is minimised")
     seed: int = Field(default=0, description="seed of the initial weights and of the order of the samples")
@@ -271,7 +289,8 @@ class Network(Model):
         default="mask", description="channel 2: 1 in the solute and 0 outside, or the signed distance"
     )
     target: Literal["total", "regular"] = Field(
-        default="total", description="what the network returns: u, or w (the Coulomb part is added back exactly)"
+        default="total",
+        description="what the network returns: u, or w (the Coulomb part is added back exactly)",
     )
     training: Training
 
@@ -287,8 +306,12 @@ class Analysis(Model):
     """What the error analysis reports."""
 
     bands: tuple[float, ...] = Field(min_length=2, description="edges of the signed-distance bands, in cells")
-    near_charge: Positive = Field(description="nodes closer to a charge than this are 'near charges', in cells")
-    interface_band: Positive = Field(default=2.0, description="|signed distance| below which is 'interface', in cells")
+    near_charge: Positive = Field(
+        description="nodes closer to a charge than this are 'near charges', in cells"
+    )
+    interface_band: Positive = Field(
+        default=2.0, description="|signed distance| below which is 'interface', in cells"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -313,7 +336,9 @@ class Config(Model):
     boundary: Literal["debye-huckel", "zero"] = Field(default="debye-huckel", description="values on the box")
     solver: Solver = Solver()
     charges_per_shape: int = Field(default=1, ge=1, description="samples that share a shape and its set-up")
-    max_draws: int = Field(default=200, ge=1, description="draws for a sample after which the sampler gives up")
+    max_draws: int = Field(
+        default=200, ge=1, description="draws for a sample after which the sampler gives up"
+    )
     families: dict[Name, Family] = Field(min_length=1, description="geometry families by name")
     splits: dict[Literal["train", "validation", "test"], Split]
     models: dict[Name, Network] = Field(min_length=1, description="networks by name")
@@ -326,12 +351,12 @@ class Config(Model):
         for split in ("train", "validation", "test"):
             if split not in self.splits:
                 raise ValueError(f"found no split {split!r}, expected train, validation and test; add it")
-        for name, split_config in self.splits.items():
+        for split_name, split_config in self.splits.items():
             for geometry in split_config.geometries:
                 if geometry not in self.families:
                     known = ", ".join(self.families)
                     raise ValueError(
-                        f"found split {name} with geometry {geometry!r}, expected one of {known}; add the family"
+                        f"found split {split_name} with geometry {geometry!r}, expected one of {known}; add the family"
                     )
         for name, family in self.families.items():
             self._check_family(name, family)
@@ -339,7 +364,9 @@ class Config(Model):
 
     def _check_family(self, name: str, family: BallFamily | EllipsoidFamily | StarFamily) -> None:
         if self.grid.dim == 3 and family.kind != "ball":
-            raise ValueError(f"found family {name} of kind {family.kind} in 3-D, expected ball; use dim 2 or a ball")
+            raise ValueError(
+                f"found family {name} of kind {family.kind} in 3-D, expected ball; use dim 2 or a ball"
+            )
         if family.charges.clearance < self.grid.spacing:
             raise ValueError(
                 f"found clearance {family.charges.clearance} Å in family {name}, expected at least a cell "

@@ -45,11 +45,18 @@ class Frozen(Model):
             frozen = cls.model_validate_json(Path(path).read_bytes())
         except (OSError, ValueError) as error:
             found = " ".join(str(error).split())
-            raise FormatError(explain(str(path), found, f"a frozen {cls.__name__}", "run the workflow again")) from None
+            raise FormatError(
+                explain(str(path), found, f"a frozen {cls.__name__}", "run the workflow again")
+            ) from None
         current = code_digest(cls.layer())
         if frozen.code != current:
             raise ConfigError(
-                explain(str(path), f"code {current}", f"code {frozen.code}", "the code changed: run the workflow again")
+                explain(
+                    str(path),
+                    f"code {current}",
+                    f"code {frozen.code}",
+                    "the code changed: run the workflow again",
+                )
             )
         return frozen
 
@@ -153,7 +160,9 @@ def slices(config: Config) -> dict[str, Frozen]:
         `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `models/{model}`, `analysis`, `report`.
     """
     physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
-    equation = Equation(grid=config.grid, medium=config.medium, boundary=config.boundary, solver=config.solver)
+    equation = Equation(
+        grid=config.grid, medium=config.medium, boundary=config.boundary, solver=config.solver
+    )
     frozen: dict[str, Frozen] = {
         f"shards/{name}/{geometry}": ShardSlice(
             code=physics,
@@ -172,8 +181,8 @@ def slices(config: Config) -> dict[str, Frozen]:
     for name, split in config.splits.items():
         frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=tuple(split.shards()))
     frozen["floor"] = FloorSlice(code=physics, equation=equation, floor=config.floor)
-    for name, network in config.models.items():
-        frozen[f"models/{name}"] = NetworkSlice(code=learning, name=name, network=network)
+    for model, network in config.models.items():
+        frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)
     frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)
     frozen["report"] = ReportSlice(code=analysis, report=config.report)
     return frozen

@@ -45,7 +45,12 @@ def summary(path: Path) -> str:
     if path.suffix == ".json":
         return _slice(path)
     raise FormatError(
-        explain(str(path), "an unknown kind of file", "netCDF, safetensors or a frozen slice (JSON)", "check the path")
+        explain(
+            str(path),
+            "an unknown kind of file",
+            "netCDF, safetensors or a frozen slice (JSON)",
+            "check the path",
+        )
     )
 
 
@@ -63,16 +68,22 @@ def _netcdf(path: Path) -> str:
     dataset = open_raw(path)
     try:
         title = str(dataset.attrs.get("title", "a netCDF file that debye did not make"))
-        entries: dict[str, Any] = {"dimensions": ", ".join(f"{name} {size}" for name, size in dataset.sizes.items())}
+        entries: dict[str, Any] = {
+            "dimensions": ", ".join(f"{name} {size}" for name, size in dataset.sizes.items())
+        }
         try:
             grid = schema.grid_of(dataset)
-            entries["grid"] = f"{grid.cells} cells an axis on [-{grid.half_width:g}, {grid.half_width:g}]^{grid.dim} Å"
+            entries["grid"] = (
+                f"{grid.cells} cells an axis on [-{grid.half_width:g}, {grid.half_width:g}]^{grid.dim} Å"
+            )
         except FormatError:
             pass
         if set(schema.VARIABLES) <= set(dataset.variables):
             entries |= _samples(dataset)
         entries["variables"] = ", ".join(str(name) for name in dataset.data_vars)
-        entries |= {str(name): value for name, value in dataset.attrs.items() if name not in ("title", "Conventions")}
+        entries |= {
+            str(name): value for name, value in dataset.attrs.items() if name not in ("title", "Conventions")
+        }
         return _lines(f"{path}: {title}", entries)
     finally:
         dataset.close()
@@ -85,7 +96,9 @@ def _samples(dataset: xr.Dataset) -> dict[str, Any]:
     }
     return {
         "families": ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True)),
-        "refused draws": ", ".join(f"{name.removeprefix('rejected_')} {count}" for name, count in rejected.items()),
+        "refused draws": ", ".join(
+            f"{name.removeprefix('rejected_')} {count}" for name, count in rejected.items()
+        ),
         "largest residual": f"{float(dataset['relative_residual'].max()):.1e}",
         "solve seconds": f"{float(dataset['solve_seconds'].sum()):.2f} in all",
     }
@@ -105,8 +118,12 @@ def _checkpoint(path: Path) -> str:
         record = json.loads(header["__metadata__"]["debye"])
     except (struct.error, ValueError, KeyError) as error:
         raise FormatError(
-            explain(str(path), f"no checkpoint of debye ({type(error).__name__})", "a file written by `debye train`",
-                    "train the network again")
+            explain(
+                str(path),
+                f"no checkpoint of debye ({type(error).__name__})",
+                "a file written by `debye train`",
+                "train the network again",
+            )
         ) from None
     return _lines(f"{path}: Debye checkpoint", {"tensors": len(header) - 1} | record)
 
@@ -117,5 +134,7 @@ def _slice(path: Path) -> str:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise FormatError(explain(str(path), "no JSON mapping", "a frozen slice or summary", "check the path"))
+        raise FormatError(
+            explain(str(path), "no JSON mapping", "a frozen slice or summary", "check the path")
+        )
     return _lines(f"{path}: {'frozen slice of a configuration' if 'code' in content else 'JSON'}", content)

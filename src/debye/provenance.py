@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent
-GROUND = ("errors.py", "units.py", "seeds.py", "provenance.py", "config.py", "frozen.py", "schema.py", "store.py")
+GROUND = (
+    "errors.py",
+    "units.py",
+    "seeds.py",
+    "provenance.py",
+    "config.py",
+    "frozen.py",
+    "schema.py",
+    "store.py",
+)
 """What every layer stands on. `progress.py` and `cli.py` decide nothing and are left out."""
 
 LAYERS = ("physics", "learning", "analysis")
@@ -38,13 +47,13 @@ def canonical_json(content: Any) -> str:
 
 
 def without_prose(code: str) -> str:
-    """Syntax tree of Python source as text, without comments, docstrings and line numbers.
+    r"""Syntax tree of Python source as text, without comments, docstrings and line numbers.
 
     Examples
     --------
     >>> without_prose('x = 1  # one') == without_prose('x  =  1')
     True
-    >>> without_prose('def f():\\n    "doc"\\n    return 1') == without_prose('def f():\\n    return 1')
+    >>> without_prose('def f():\n    "doc"\n    return 1') == without_prose('def f():\n    return 1')
     True
     """
     tree = ast.parse(code)
@@ -56,7 +65,11 @@ def without_prose(code: str) -> str:
         node.body = [  # type: ignore[attr-defined]
             item
             for item in body
-            if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and isinstance(item.value.value, str))
+            if not (
+                isinstance(item, ast.Expr)
+                and isinstance(item.value, ast.Constant)
+                and isinstance(item.value.value, str)
+            )
         ]
     return ast.dump(tree)
 

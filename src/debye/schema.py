@@ -57,9 +57,15 @@ VARIABLES: dict[str, Variable] = {
     "regular_potential": Variable(
         ("sample", "grid"), "f4", "1", "regular potential w: u - G in the solute, u in the solvent, in kT/e"
     ),
-    "level_set": Variable(("sample", "grid"), "f4", "angstrom", "signed distance to the interface, < 0 in the solute"),
+    "level_set": Variable(
+        ("sample", "grid"), "f4", "angstrom", "signed distance to the interface, < 0 in the solute"
+    ),
     "charge_position": Variable(
-        ("sample", "charge", "axis"), "f8", "angstrom", "positions of the charges, NaN where padded", finite=False
+        ("sample", "charge", "axis"),
+        "f8",
+        "angstrom",
+        "positions of the charges, NaN where padded",
+        finite=False,
     ),
     "charge_value": Variable(
         ("sample", "charge"), "f8", "e", "charges (e in 3-D, e/angstrom in 2-D), 0 where padded"
@@ -72,18 +78,30 @@ VARIABLES: dict[str, Variable] = {
     "ions": Variable(("sample",), "str", None, "ionic term: nonlinear (sinh u) or linear (u)"),
     "geometry": Variable(("sample",), "str", None, "geometry family"),
     "geometry_parameter": Variable(
-        ("sample", "parameter"), "f8", None, "parameters of the shape, named by geometry_parameters", finite=False
+        ("sample", "parameter"),
+        "f8",
+        None,
+        "parameters of the shape, named by geometry_parameters",
+        finite=False,
     ),
     "seed": Variable(("sample",), "i8", None, "seed of the shard"),
     "index": Variable(("sample",), "i8", None, "index of the sample within its family and seed"),
     "reaction_energy": Variable(("sample",), "f8", "kT", "half the sum of q_i w(x_i); kT/angstrom in 2-D"),
     "newton_steps": Variable(("sample",), "i4", "1", "Newton steps (1 for the linear equation)"),
     "cg_iterations": Variable(("sample",), "i4", "1", "conjugate-gradient iterations in all"),
-    "relative_residual": Variable(("sample",), "f8", "1", "relative residual of the discrete equation at the end"),
+    "relative_residual": Variable(
+        ("sample",), "f8", "1", "relative residual of the discrete equation at the end"
+    ),
     "solve_seconds": Variable(("sample",), "f8", "s", "wall time of the sample"),
-    "rejected_shapes": Variable(("sample",), "i4", "1", "shapes drawn and refused before this sample's shape"),
-    "rejected_charges": Variable(("sample",), "i4", "1", "charge positions drawn and refused for this sample"),
-    "rejected_solves": Variable(("sample",), "i4", "1", "charge sets drawn and refused because no solve converged"),
+    "rejected_shapes": Variable(
+        ("sample",), "i4", "1", "shapes drawn and refused before this sample's shape"
+    ),
+    "rejected_charges": Variable(
+        ("sample",), "i4", "1", "charge positions drawn and refused for this sample"
+    ),
+    "rejected_solves": Variable(
+        ("sample",), "i4", "1", "charge sets drawn and refused because no solve converged"
+    ),
 }
 
 COORDINATES: dict[str, tuple[str, str]] = {
@@ -107,13 +125,20 @@ def grid_of(dataset: xr.Dataset) -> Grid:
         raise FormatError(explain("grid", f"axes {axes}", "coordinates x, y[, z]", "make the file anew"))
     first = np.asarray(dataset[axes[0]].values, dtype=float)
     if not np.isfinite(first).all() or first.size < 5 or first[-1] <= 0:
-        raise FormatError(explain("coordinate x", "no rising box", "the nodes of a centred box", "make the file anew"))
+        raise FormatError(
+            explain("coordinate x", "no rising box", "the nodes of a centred box", "make the file anew")
+        )
     grid = Grid(cells=first.size - 1, half_width=float(first[-1]), dim=len(axes))  # type: ignore[arg-type]
     for name in axes:
         values = np.asarray(dataset[name].values, dtype=float)
         if values.shape != grid.axis.shape or not np.allclose(values, grid.axis, atol=1e-9 * grid.half_width):
             raise FormatError(
-                explain(f"coordinate {name}", "uneven or off-centre nodes", "a uniform centred cube", "make it anew")
+                explain(
+                    f"coordinate {name}",
+                    "uneven or off-centre nodes",
+                    "a uniform centred cube",
+                    "make it anew",
+                )
             )
     return grid
 
@@ -208,7 +233,9 @@ def _validate_variable(array: xr.DataArray, variable: Variable, where: str, dim:
         raise FormatError(explain(where, "NaN or inf", "finite values", "delete the file and make it anew"))
 
 
-def mock(samples: int = 4, grid: Grid | None = None, charges: int = 2, geometry: str = "disc", seed: int = 0) -> xr.Dataset:
+def mock(
+    samples: int = 4, grid: Grid | None = None, charges: int = 2, geometry: str = "disc", seed: int = 0
+) -> xr.Dataset:
     """Make a small valid data set with made-up content: discs whose potential is smooth and not a solution.
 
     Parameters
@@ -253,7 +280,9 @@ def mock(samples: int = 4, grid: Grid | None = None, charges: int = 2, geometry:
         content[name] = np.full(samples, getattr(medium, name))
     parameters = [f"center_{name}" for name in AXES[: grid.dim]] + ["radius"]
     configuration = '{"mock":true}'
-    return build(content, grid, root_attributes("mock samples", configuration, "mock", {geometry: parameters}))
+    return build(
+        content, grid, root_attributes("mock samples", configuration, "mock", {geometry: parameters})
+    )
 
 
 def build(content: Mapping[str, Any], grid: Grid, attributes: Mapping[str, str]) -> xr.Dataset:

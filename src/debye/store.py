@@ -22,7 +22,7 @@ from debye.progress import track
 from debye.units import coupling
 
 BLOCK = 64
-"""Samples that a merge or an analysis holds at once: its peak memory is a few blocks, whatever the size of the input."""
+"""Samples that a merge or an analysis holds at once: its peak memory is a few blocks, whatever the input's size."""
 
 
 @contextlib.contextmanager
@@ -40,7 +40,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}", dir=target.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}", dir=target.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -63,7 +65,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def encoding_of(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """netCDF encoding: fields one sample a chunk and uncompressed, no fill value, text as strings."""
+    """NetCDF encoding: fields one sample a chunk and uncompressed, no fill value, text as strings."""
     encoding: dict[str, dict[str, Any]] = {}
     for name in dataset.variables:
         array = dataset[name]
@@ -78,13 +80,12 @@ def encoding_of(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def write(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a data set to netCDF-4, whole or not at all; lazy arrays are written block by block."""
-    with atomic(path) as temporary:
-        with dask.config.set(scheduler="synchronous"):
-            dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding_of(dataset))
+    with atomic(path) as temporary, dask.config.set(scheduler="synchronous"):
+        dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding_of(dataset))
 
 
-# The library keeps up to 16 MB of chunks for every variable of every open file. A chunk here is a sample that is read once:
-# a merge of a hundred open shards would hold gigabytes for nothing.
+# The library keeps up to 16 MB of chunks for every variable of every open file. A chunk here is a sample that is read
+# once: a merge of a hundred open shards would hold gigabytes for nothing.
 netCDF4.set_chunk_cache(size=4096, nelems=1, preemption=1.0)
 
 
@@ -101,7 +102,12 @@ def open_raw(path: str | Path) -> xr.Dataset:
     except (OSError, ValueError, RuntimeError) as error:
         found = " ".join(str(error).split()) if Path(path).exists() else "no such file"
         raise FormatError(
-            explain(str(path), found, "a readable netCDF-4 file", "check the path, or delete the file and make it anew")
+            explain(
+                str(path),
+                found,
+                "a readable netCDF-4 file",
+                "check the path, or delete the file and make it anew",
+            )
         ) from None
 
 
@@ -133,7 +139,9 @@ def open_dataset(path: str | Path, add: Sequence[str] = ()) -> xr.Dataset:
         raise
     unknown = set(add) - {"coulomb_potential", "potential"}
     if unknown:
-        raise FormatError(explain("add", sorted(unknown), "coulomb_potential or potential", "choose one of these"))
+        raise FormatError(
+            explain("add", sorted(unknown), "coulomb_potential or potential", "choose one of these")
+        )
     if add:
         coulomb = coulomb_potential(dataset)
         inside = dataset["level_set"] < 0
@@ -155,9 +163,12 @@ def coulomb_potential(dataset: xr.Dataset) -> xr.DataArray:
     """
     axes = [name for name in schema.AXES if name in dataset.dims]
     square: Any = sum(
-        (dataset[name] - dataset["charge_position"].isel(axis=number)) ** 2 for number, name in enumerate(axes)
+        (dataset[name] - dataset["charge_position"].isel(axis=number)) ** 2
+        for number, name in enumerate(axes)
     )
-    scale = xr.apply_ufunc(coupling, dataset["temperature"], vectorize=True, dask="parallelized", output_dtypes=[float])
+    scale = xr.apply_ufunc(
+        coupling, dataset["temperature"], vectorize=True, dask="parallelized", output_dtypes=[float]
+    )
     with np.errstate(divide="ignore"):
         if len(axes) == 2:
             kernel = -np.log(square) / (4 * np.pi)
@@ -167,7 +178,10 @@ def coulomb_potential(dataset: xr.Dataset) -> xr.DataArray:
     each = (kernel * dataset["charge_value"]).where(dataset["charge_value"] != 0, 0.0)
     potential = (scale / dataset["eps_solute"]) * each.sum("charge")
     potential = potential.transpose("sample", *axes)
-    return potential.assign_attrs(units="1", long_name="Coulomb potential G of the charges in the solute's medium, in kT/e")
+    described: xr.DataArray = potential.assign_attrs(
+        units="1", long_name="Coulomb potential G of the charges in the solute's medium, in kT/e"
+    )
+    return described
 
 
 def content_digest(dataset: xr.Dataset) -> str:
@@ -186,7 +200,9 @@ def content_digest(dataset: xr.Dataset) -> str:
         digest.update(name.encode())
         for start in range(0, array.sizes["sample"], BLOCK):
             values = array.isel(sample=slice(start, start + BLOCK)).values
-            digest.update(json.dumps(values.tolist()).encode() if values.dtype.kind in "OUT" else values.tobytes())
+            digest.update(
+                json.dumps(values.tolist()).encode() if values.dtype.kind in "OUT" else values.tobytes()
+            )
     return digest.hexdigest()
 
 
@@ -266,7 +282,12 @@ def _same_grid(paths: Sequence[str | Path], shards: Sequence[xr.Dataset]) -> Non
         grid = schema.grid_of(shard)
         if grid != first:
             raise FormatError(
-                explain(f"{path}: grid", grid, f"{first} as in {paths[0]}", "merge shards of one grid; delete the other")
+                explain(
+                    f"{path}: grid",
+                    grid,
+                    f"{first} as in {paths[0]}",
+                    "merge shards of one grid; delete the other",
+                )
             )
 
 
@@ -276,7 +297,12 @@ def _no_sample_twice(merged: xr.Dataset) -> None:
         seen: set[tuple[str, int, int]] = set()
         twice = next(one for one in identities if one in seen or seen.add(one))  # type: ignore[func-returns-value]
         raise FormatError(
-            explain("merge", f"sample (family, seed, index) = {twice} twice", "each sample once", "name each shard once")
+            explain(
+                "merge",
+                f"sample (family, seed, index) = {twice} twice",
+                "each sample once",
+                "name each shard once",
+            )
         )
 
 
@@ -286,8 +312,15 @@ def _concatenate(shards: Sequence[xr.Dataset]) -> xr.Dataset:
     parameters = max(shard.sizes["parameter"] for shard in shards)
     padded = []
     for shard in shards:
-        wider = {"charge": (0, charges - shard.sizes["charge"]), "parameter": (0, parameters - shard.sizes["parameter"])}
-        fill: Mapping[str, float] = {"charge_value": 0.0, "charge_position": np.nan, "geometry_parameter": np.nan}
+        wider = {
+            "charge": (0, charges - shard.sizes["charge"]),
+            "parameter": (0, parameters - shard.sizes["parameter"]),
+        }
+        fill: Mapping[str, float] = {
+            "charge_value": 0.0,
+            "charge_position": np.nan,
+            "geometry_parameter": np.nan,
+        }
         ragged = shard[list(fill)].pad(wider, constant_values=dict(fill))
         padded.append(shard.drop_dims(["charge", "parameter"]).merge(ragged, join="exact"))
     return xr.concat(padded, dim="sample", join="exact", coords="minimal", compat="override", data_vars="all")

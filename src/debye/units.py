@@ -35,7 +35,9 @@ def coupling(temperature: float = STANDARD_TEMPERATURE) -> float:
     return joule_metre / (constants.k * temperature) / ANGSTROM
 
 
-def debye_length(ionic_strength: float, eps_solvent: float = 80.0, temperature: float = STANDARD_TEMPERATURE) -> float:
+def debye_length(
+    ionic_strength: float, eps_solvent: float = 80.0, temperature: float = STANDARD_TEMPERATURE
+) -> float:
     """Debye length λ_D = sqrt(ε⁺ε0 kT / 2 N_A e² I) of a 1:1 salt.
 
     Parameters
@@ -60,5 +62,7 @@ def debye_length(ionic_strength: float, eps_solvent: float = 80.0, temperature: 
     if ionic_strength == 0.0:
         return math.inf
     number_density = 2 * constants.N_A * ionic_strength * 1e3
-    squared = eps_solvent * constants.epsilon_0 * constants.k * temperature / (number_density * constants.e**2)
+    squared = (
+        eps_solvent * constants.epsilon_0 * constants.k * temperature / (number_density * constants.e**2)
+    )
     return math.sqrt(squared) / ANGSTROM

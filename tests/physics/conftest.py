@@ -26,4 +26,3 @@ def problem(charges):
         return debye.Problem(**(parts | changes))
 
     return make
-

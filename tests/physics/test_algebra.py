@@ -24,7 +24,9 @@ def test_continued_sinh_is_smooth_monotone_and_never_overflows():
             np.testing.assert_allclose(slope, sinh(np.array([at]))[high], rtol=1e-3)
 
 
-@pytest.mark.parametrize(("limits", "outcome"), [({"max_cg": 1}, "iteration limit"), ({"max_newton": 1}, "iteration limit")])
+@pytest.mark.parametrize(
+    ("limits", "outcome"), [({"max_cg": 1}, "iteration limit"), ({"max_newton": 1}, "iteration limit")]
+)
 def test_a_solve_that_stops_early_raises_with_its_report(problem, limits, outcome):
     with pytest.raises(debye.SolveError, match=outcome) as caught:
         debye.solve(problem(32), solver=Solver(**limits))
@@ -47,7 +49,9 @@ def test_without_penalty_at_high_contrast_the_matrix_is_found_indefinite(problem
 def test_huge_charges_end_with_a_verdict_not_a_crash(problem):
     with np.errstate(all="raise", under="ignore"):
         huge = debye.solve(
-            problem(32, charges=debye.PointCharges([[3.0, 1.0]], [1e200])), check=False, solver=Solver(max_newton=5)
+            problem(32, charges=debye.PointCharges([[3.0, 1.0]], [1e200])),
+            check=False,
+            solver=Solver(max_newton=5),
         )
     assert huge.report.outcome in ("iteration limit", "stagnated", "not finite", "converged")
 

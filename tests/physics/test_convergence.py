@@ -5,10 +5,10 @@ optimal with wrong consistency terms.
 
 import numpy as np
 import pytest
-from tests.physics.rates import fitted_rate, relative_l2
 
 import debye
 from debye.physics.exact import ball_regular_potential, born_energy, disc_regular_potential, radial_potential
+from tests.physics.rates import fitted_rate, relative_l2
 
 
 def test_disc_with_off_centre_charges_is_second_order(problem, charges, linear):

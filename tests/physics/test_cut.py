@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ellipe
-from tests.physics.rates import fitted_rate
 
 import debye
-from debye.physics.cut import find_cut, interface_quadrature, side_quadrature
+from debye.physics.cut import find_cut
+from debye.physics.quadrature import interface_quadrature, side_quadrature
+from tests.physics.rates import fitted_rate
 
 
 @given(st.integers(1, 3), st.integers(0, 1_000_000))
@@ -45,7 +46,9 @@ def measures(shape, grid):
     cut = find_cut(grid, shape)
     solute = cut.volume * side_quadrature(cut.ell, "negative").weight.sum()
     solvent = cut.volume * side_quadrature(cut.ell, "positive").weight.sum()
-    views = np.isin(np.arange(cut.grid.cells**grid.dim * (2 if grid.dim == 2 else 6)), cut.simplex, invert=True)
+    views = np.isin(
+        np.arange(cut.grid.cells**grid.dim * (2 if grid.dim == 2 else 6)), cut.simplex, invert=True
+    )
     rows = np.flatnonzero(views)
     from debye.physics.mesh import corner_views
 
@@ -63,8 +66,13 @@ def measures(shape, grid):
     ("shape", "area", "length", "cells"),
     [
         (debye.Ball((0.3, -0.2), 5.0), np.pi * 25, 2 * np.pi * 5, (16, 32, 64, 128)),
-        (debye.Ellipsoid((0.1, 0.2), (6.0, 3.5), 0.4), np.pi * 21, 24 * ellipe(1 - (3.5 / 6) ** 2), (16, 32, 64, 128)),
-        (debye.Ball((0.3, -0.2, 0.1), 5.0), np.pi ** 1.5 / gamma(2.5) * 125, 4 * np.pi * 25, (8, 12, 16, 32)),
+        (
+            debye.Ellipsoid((0.1, 0.2), (6.0, 3.5), 0.4),
+            np.pi * 21,
+            24 * ellipe(1 - (3.5 / 6) ** 2),
+            (16, 32, 64, 128),
+        ),
+        (debye.Ball((0.3, -0.2, 0.1), 5.0), np.pi**1.5 / gamma(2.5) * 125, 4 * np.pi * 25, (8, 12, 16, 32)),
     ],
 )
 def test_areas_and_perimeters_are_second_order(shape, area, length, cells):

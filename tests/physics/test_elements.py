@@ -32,8 +32,13 @@ def test_basis_is_nodal_continuous_and_keeps_the_flux(shape, medium):
     sides = [elements.basis(element, points[given], np.full(len(element), side)) for side in (False, True)]
     np.testing.assert_allclose(sides[0], sides[1], atol=1e-9)
 
-    flux = [np.einsum("nvx,nx->nv", gradient, cut.normal) for gradient in (elements.gradient_negative, elements.gradient_positive)]
-    np.testing.assert_allclose(medium.eps_solute * flux[0], medium.eps_solvent * flux[1], atol=1e-8 * medium.eps_solvent)
+    flux = [
+        np.einsum("nvx,nx->nv", gradient, cut.normal)
+        for gradient in (elements.gradient_negative, elements.gradient_positive)
+    ]
+    np.testing.assert_allclose(
+        medium.eps_solute * flux[0], medium.eps_solvent * flux[1], atol=1e-8 * medium.eps_solvent
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -41,7 +46,7 @@ def test_basis_is_nodal_continuous_and_keeps_the_flux(shape, medium):
 def test_any_piecewise_affine_function_is_its_interpolant_plus_the_bubble_of_its_jumps(shape, medium):
     elements = elements_of(shape, medium)
     cut = elements.cut
-    count, corners, dim = cut.vertices.shape
+    count, corners, _ = cut.vertices.shape
     random = np.random.default_rng(0)
     low = random.normal(size=(count, corners))
     high = low + random.normal(size=(count, corners))
@@ -60,7 +65,9 @@ def test_any_piecewise_affine_function_is_its_interpolant_plus_the_bubble_of_its
     found += elements.bubble_values(bubble, element, places, positive)
     exact = (places * np.where(positive[:, None], high[element], low[element])).sum(axis=1)
     scale = 1.0 + np.abs(np.concatenate([low, high])).max()
-    np.testing.assert_allclose(found, exact, atol=1e-7 * scale * max(medium.eps_solvent / medium.eps_solute, 1))
+    np.testing.assert_allclose(
+        found, exact, atol=1e-7 * scale * max(medium.eps_solvent / medium.eps_solute, 1)
+    )
 
     for side, gradient in (("negative", gradients[0]), ("positive", gradients[1])):
         basis = getattr(elements, f"gradient_{side}")
@@ -83,7 +90,10 @@ def test_jump_of_the_basis_on_a_facet_is_the_stated_multiple_of_the_hinge():
         share = np.linspace(0.05, 0.95, 7)
         edge = np.stack([1 - share, share], axis=1)
         values = []
-        for row, local in ((facets.first[f], facets.local_first[f]), (facets.second[f], facets.local_second[f])):
+        for row, local in (
+            (facets.first[f], facets.local_first[f]),
+            (facets.second[f], facets.local_second[f]),
+        ):
             barycentric = np.zeros((7, 3))
             barycentric[:, local] = edge
             positive = edge @ facets.level_first[f] > 0

@@ -84,7 +84,7 @@ def test_shape_that_is_not_resolved_is_refused():
     problem = debye.Problem(grid, debye.Ball((0.0, 0.0), 1.2), debye.PointCharges([[0.0, 0.0]], [0.1]))
     assert debye.solve(problem).report.converged
     star = debye.Star((0.0, 0.0), 4.0, (0.0,) * 9 + (0.35,), (0.0,) * 10)
-    with pytest.raises(debye.GeometryError, match="bends|crossed twice"):
+    with pytest.raises(debye.GeometryError, match=r"bends|crossed twice"):
         debye.solve(debye.Problem(grid, star, debye.PointCharges([[0.0, 0.0]], [0.1])))
 
 
@@ -118,11 +118,15 @@ def test_solution_fields_and_dataset(problem, charges):
 
     solution = debye.solve(problem(32))
     inside = solution.level_set < 0
-    coulomb = coulomb_potential(solution.problem.grid.points(), charges, solution.problem.medium).reshape(33, 33)
+    coulomb = coulomb_potential(solution.problem.grid.points(), charges, solution.problem.medium).reshape(
+        33, 33
+    )
     # The charge at (3, 1) sits on a node of this grid.
     assert solution.potential[19, 17] == np.inf
     held = np.isfinite(solution.potential)
-    np.testing.assert_allclose((solution.potential - solution.regular)[held], np.where(inside, coulomb, 0.0)[held])
+    np.testing.assert_allclose(
+        (solution.potential - solution.regular)[held], np.where(inside, coulomb, 0.0)[held]
+    )
     dataset = solution.to_dataset()
     schema.validate(dataset)
     assert dataset["geometry"].item() == "ball"

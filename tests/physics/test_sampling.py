@@ -5,9 +5,8 @@ import pytest
 
 import debye
 from debye import schema
-from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Grid, Medium, Solver, StarFamily
+from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Floor, Grid, Medium, Solver, StarFamily
 from debye.frozen import Equation, FloorSlice, ShardSlice
-from debye.config import Floor
 from debye.physics.floor import make_floor, rebuild_shape
 from debye.physics.problem import distance_inside
 from debye.physics.sampling import make_shard, samples
@@ -17,10 +16,14 @@ from debye.store import open_dataset
 CHARGES = ChargeSampling(count=(1, 4), magnitude=(0.02, 0.1), clearance=1.5)
 FAMILIES = {
     "disc": BallFamily(kind="ball", radius=(5, 8), offset=(-2, 2), charges=CHARGES),
-    "ellipse": EllipsoidFamily(kind="ellipsoid", semi_axis=(6, 9), aspect=(0.5, 1), offset=(-2, 2), charges=CHARGES),
+    "ellipse": EllipsoidFamily(
+        kind="ellipsoid", semi_axis=(6, 9), aspect=(0.5, 1), offset=(-2, 2), charges=CHARGES
+    ),
     "star": StarFamily(kind="star", radius=(5, 8), amplitude=(0.1, 0.3), modes=4, charges=CHARGES),
 }
-EQUATION = Equation(grid=Grid(cells=32, half_width=16.0), medium=Medium(), boundary="debye-huckel", solver=Solver())
+EQUATION = Equation(
+    grid=Grid(cells=32, half_width=16.0), medium=Medium(), boundary="debye-huckel", solver=Solver()
+)
 
 
 def part(geometry="star", **changes):
@@ -37,7 +40,9 @@ def test_a_sample_does_not_depend_on_its_neighbours_or_the_shard(geometry):
     for start in (1, 2, 4):
         again = next(iter(samples(part(geometry, samples=1000), 3, range(start, start + 1))))
         np.testing.assert_array_equal(again.solution.regular, whole[start].regular)
-        np.testing.assert_array_equal(again.solution.problem.charges.positions, whole[start].problem.charges.positions)
+        np.testing.assert_array_equal(
+            again.solution.problem.charges.positions, whole[start].problem.charges.positions
+        )
     assert whole[0].problem.solute == whole[1].problem.solute
     assert whole[1].problem.solute != whole[2].problem.solute
 
@@ -114,7 +119,11 @@ def test_shapes_survive_the_file(geometry):
 
 def test_floor_is_the_difference_to_a_finer_grid(tmp_path):
     make_shard(part("ellipse", samples=4), 0, tmp_path / "shard.nc")
-    make_floor(FloorSlice(code="test", equation=EQUATION, floor=Floor(samples=2, refine=4)), tmp_path / "shard.nc", tmp_path / "floor.nc")
+    make_floor(
+        FloorSlice(code="test", equation=EQUATION, floor=Floor(samples=2, refine=4)),
+        tmp_path / "shard.nc",
+        tmp_path / "floor.nc",
+    )
     import xarray as xr
 
     floor = xr.open_dataset(tmp_path / "floor.nc")
@@ -126,6 +135,10 @@ def test_floor_is_the_difference_to_a_finer_grid(tmp_path):
     sample = next(iter(samples(part("ellipse"), 0, range(3, 4)))).solution.problem
     fine = debye.solve(debye.Problem(sample.grid.refined(4), sample.solute, sample.charges, sample.medium))
     np.testing.assert_allclose(reference[1], fine.regular[::4, ::4], rtol=1e-5, atol=1e-4)
+    other = EQUATION.model_copy(update={"grid": Grid(cells=64, half_width=16.0)})
     with pytest.raises(debye.FormatError, match="grid"):
-        other = EQUATION.model_copy(update={"grid": Grid(cells=64, half_width=16.0)})
-        make_floor(FloorSlice(code="t", equation=other, floor=Floor(samples=2)), tmp_path / "shard.nc", tmp_path / "f.nc")
+        make_floor(
+            FloorSlice(code="t", equation=other, floor=Floor(samples=2)),
+            tmp_path / "shard.nc",
+            tmp_path / "f.nc",
+        )

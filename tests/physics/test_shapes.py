@@ -58,16 +58,23 @@ def test_distance_is_1_lipschitz_inside_its_bounds_and_steep_near_the_interface(
     assert (shape(one[outside]) > 0).all()
     near = outline(shape, 50)
     step = 1e-5
-    slope = np.sqrt(sum(((shape(near + step * e) - shape(near - step * e)) / (2 * step)) ** 2 for e in np.eye(2)))
+    slope = np.sqrt(
+        sum(((shape(near + step * e) - shape(near - step * e)) / (2 * step)) ** 2 for e in np.eye(2))
+    )
     np.testing.assert_allclose(slope, 1.0, atol=1e-3)
 
 
 def test_ellipsoid_in_3d_has_the_distance_of_a_ball_and_of_its_axes():
     points = np.random.default_rng(3).normal(size=(50, 3)) * 4
-    ball, round_ellipsoid = debye.Ball((1.0, 0.0, 0.0), 3.0), debye.Ellipsoid((1.0, 0.0, 0.0), (3.0, 3.0, 3.0))
+    ball, round_ellipsoid = (
+        debye.Ball((1.0, 0.0, 0.0), 3.0),
+        debye.Ellipsoid((1.0, 0.0, 0.0), (3.0, 3.0, 3.0)),
+    )
     np.testing.assert_allclose(round_ellipsoid(points), ball(points), atol=1e-9)
     flat = debye.Ellipsoid((0.0, 0.0, 0.0), (4.0, 3.0, 1.0))
-    np.testing.assert_allclose(flat(np.array([[6.0, 0, 0], [0, 5.0, 0], [0, 0, 0], [0, 0, 0.5]])), [2, 2, -1, -0.5])
+    np.testing.assert_allclose(
+        flat(np.array([[6.0, 0, 0], [0, 5.0, 0], [0, 0, 0], [0, 0, 0.5]])), [2, 2, -1, -0.5]
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,5 +91,5 @@ def test_ellipsoid_in_3d_has_the_distance_of_a_ball_and_of_its_axes():
     ],
 )
 def test_impossible_shapes_are_refused(make):
-    with pytest.raises(debye.GeometryError, match="found .* expected .*;"):
+    with pytest.raises(debye.GeometryError, match=r"found .* expected .*;"):
         make()

@@ -13,7 +13,9 @@ SETS = [
 
 
 def both(sets):
-    return debye.PointCharges(np.concatenate([s.positions for s in sets]), np.concatenate([s.values for s in sets]))
+    return debye.PointCharges(
+        np.concatenate([s.positions for s in sets]), np.concatenate([s.values for s in sets])
+    )
 
 
 def test_superposition_holds_for_linear_ions_and_fails_for_sinh(problem):
@@ -31,7 +33,9 @@ def test_superposition_holds_for_linear_ions_and_fails_for_sinh(problem):
 def test_opposite_charges_have_the_opposite_potential(problem, ions):
     medium = debye.Medium(ions=ions)
     minus = debye.PointCharges(SETS[1].positions, -SETS[1].values)
-    one, two = (debye.solve(problem(32, charges=c, medium=medium), rtol=1e-12).regular for c in (SETS[1], minus))
+    one, two = (
+        debye.solve(problem(32, charges=c, medium=medium), rtol=1e-12).regular for c in (SETS[1], minus)
+    )
     np.testing.assert_allclose(one, -two, atol=1e-8 * np.abs(one).max())
 
 
@@ -63,7 +67,9 @@ def test_no_contrast_and_no_ions_leave_the_boundary_terms_alone(problem):
         solution = debye.solve(problem(cells, solute=STAR, charges=SETS[0], medium=medium), rtol=1e-12)
         inside = solution.level_set < 0
         coulomb = coulomb_potential(solution.problem.grid.points(), SETS[0], medium).reshape(inside.shape)
-        errors.append(np.abs(solution.regular - np.where(inside, 0.0, coulomb)).max() / np.abs(coulomb[~inside]).max())
+        errors.append(
+            np.abs(solution.regular - np.where(inside, 0.0, coulomb)).max() / np.abs(coulomb[~inside]).max()
+        )
     assert errors[2] < 5e-4
     assert errors[2] < errors[0] / 8
 
@@ -88,7 +94,10 @@ def test_energy_is_quadratic_in_the_charges_for_linear_ions(problem):
     medium = debye.Medium(ions="linear")
     charges = SETS[1]
     double = debye.PointCharges(charges.positions, 2 * charges.values)
-    one, four = (debye.solve(problem(32, charges=c, medium=medium), rtol=1e-12).reaction_energy for c in (charges, double))
+    one, four = (
+        debye.solve(problem(32, charges=c, medium=medium), rtol=1e-12).reaction_energy
+        for c in (charges, double)
+    )
     assert four == pytest.approx(4 * one, rel=1e-9)
     assert one < 0
 

@@ -1,0 +1,1 @@
+"""The solver: shapes, immersed elements, algebra, sampling. Never imports torch."""

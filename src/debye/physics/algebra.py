@@ -4,8 +4,8 @@ The equation is the optimality condition of the convex energy
 
     E(W) = ½ WᵀA W - bᵀW + mᵀF(W) + kᵀF(Q W + B_q),      F' = f = sinh (or the identity),
 
-so Newton with Armijo's rule on E converges from anywhere. The hierarchy is built once, for the linearisation at u = 0, and
-preconditions every Newton step of every charge set on the geometry. Every solve ends with a verdict.
+so Newton with Armijo's rule on E converges from anywhere. The hierarchy is built once, for the linearisation at u = 0,
+and preconditions every Newton step of every charge set on the geometry. Every solve ends with a verdict.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Report:
     cg_iterations : tuple of int
         Conjugate-gradient iterations in each of them.
     residuals : tuple of float
-        Relative residual of the discrete equation before the first step and after each; relative to the norm of its data.
+        Residual of the discrete equation before the first step and after each, relative to the norm of its data.
     seconds : dict
         Wall time by phase: "geometry", "multigrid" (shared by all charge sets of a geometry), "load", "iterate".
     """
@@ -114,14 +114,21 @@ class System:
 
     def _derivative(self, nodal: Floats, ionic: Floats) -> sparse.csr_array:
         ionic_part = self.basis.T @ (sparse.diags_array(self.weights * ionic) @ self.basis)
-        return (self.stiffness + sparse.diags_array(self.lumped * nodal) + ionic_part).tocsr()
+        return sparse.csr_array(self.stiffness + sparse.diags_array(self.lumped * nodal) + ionic_part)
 
-    def _linear_solve(self, matrix: sparse.csr_array, right: Floats, rtol: float, most: int) -> tuple[Floats, int, Outcome]:
+    def _linear_solve(
+        self, matrix: sparse.csr_array, right: Floats, rtol: float, most: int
+    ) -> tuple[Floats, int, Outcome]:
         residuals: list[float] = []
         # Its warning of an indefinite matrix is the verdict below; it insists on being shown, so it is caught here.
         with warnings.catch_warnings(record=True):
             x, info = cg(
-                matrix, right, tol=rtol, maxiter=most, M=self.hierarchy.aspreconditioner(cycle="V"), residuals=residuals
+                matrix,
+                right,
+                tol=rtol,
+                maxiter=most,
+                M=self.hierarchy.aspreconditioner(cycle="V"),
+                residuals=residuals,
             )
         outcome: Outcome = "converged" if info == 0 else "iteration limit" if info > 0 else "not definite"
         if not np.isfinite(x).all():
@@ -157,7 +164,9 @@ class System:
         with np.errstate(over="ignore", invalid="ignore"):
             size = float(np.linalg.norm(right))
             if not np.isfinite(size):
-                return self._assembled(np.zeros_like(right), boundary), Report("not finite", 0, (), (float("nan"),))
+                return self._assembled(np.zeros_like(right), boundary), Report(
+                    "not finite", 0, (), (float("nan"),)
+                )
             w, outcome, iterations, residuals = self._iterate(
                 right, load.bubble_values, size, rtol, max_newton, max_cg
             )
@@ -169,8 +178,8 @@ class System:
         self, right: Floats, bubble: Floats, size: float, rtol: float, max_newton: int, max_cg: int
     ) -> tuple[Floats, Outcome, list[int], list[float]]:
         scale = size or 1.0
-        # The first step is the linear equation: Newton's step from u = 0, where f'(u) = 1. (Starting from W = 0 would put
-        # u = G into the solvent side of cut simplices, through the bubble.)
+        # The first step is the linear equation: Newton's step from u = 0, where f'(u) = 1. (Starting from W = 0 would
+        # put u = G into the solvent side of cut simplices, through the bubble.)
         ionic_load = self.basis.T @ (self.weights * bubble)
         if size == 0.0 and not ionic_load.any():
             return np.zeros_like(right), "converged", [], [0.0]
@@ -219,7 +228,10 @@ class System:
             tried = w + share * step
             state = self._state(tried, right, bubble)
             # Near the end the energy's change drowns in round-off: there a smaller residual decides.
-            if state[0] <= energy + 1e-4 * share * slope or np.linalg.norm(state[1]) <= (1 - 0.5 * share) * norm:
+            if (
+                state[0] <= energy + 1e-4 * share * slope
+                or np.linalg.norm(state[1]) <= (1 - 0.5 * share) * norm
+            ):
                 return tried, state
             share *= 0.5
         return None

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import factorial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +28,10 @@ from scipy import sparse
 
 from debye.config import Grid, Medium
 from debye.physics.charges import PointCharges, coulomb_gradient, coulomb_potential
-from debye.physics.cut import Cut, Quadrature, find_cut, interface_quadrature, side_quadrature
+from debye.physics.cut import Cut, find_cut
 from debye.physics.elements import Bubble, Elements, immersed_elements
 from debye.physics.mesh import corner_views, kuhn_corners, strides
+from debye.physics.quadrature import Quadrature, interface_quadrature, side_quadrature
 from debye.physics.shapes import Shape
 
 Floats = NDArray[np.float64]
@@ -128,7 +131,9 @@ class Discretisation:
     def ionic_basis(self) -> sparse.csr_array:
         """The matrix Q, shape (q, nodes)."""
         points = self.ionic
-        values = self.elements.basis(points.element, points.barycentric, np.ones(len(points.element), dtype=bool))
+        values = self.elements.basis(
+            points.element, points.barycentric, np.ones(len(points.element), dtype=bool)
+        )
         columns = self.cut.nodes[points.element]
         rows = np.repeat(np.arange(len(columns)), columns.shape[1])
         shape = (len(columns), self.cut.level_set.size)
@@ -149,7 +154,9 @@ class Discretisation:
         slope = (coulomb_gradient(points, charges, medium) * cut.normal[gamma.element]).sum(axis=1)
         flux = medium.eps_solute * slope
         area = np.bincount(gamma.element, gamma.weight, minlength=count)
-        bubble = elements.bubble(jump, np.bincount(gamma.element, gamma.weight * flux, minlength=count) / area)
+        bubble = elements.bubble(
+            jump, np.bincount(gamma.element, gamma.weight * flux, minlength=count) / area
+        )
 
         basis = elements.basis(gamma.element, gamma.barycentric, np.zeros(len(flux), dtype=bool))
         b = np.zeros(cut.level_set.size)
@@ -187,13 +194,14 @@ def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> tuple[spa
         # ∇λ_i·∇λ_j is -1/h² for neighbours on the path and 0 for the others.
         weight = np.where(solvent, medium.eps_solvent, np.where(count == dim + 1, medium.eps_solute, 0.0))
         weight *= simplex_volume / grid.spacing**2
-        for low, high in zip(corners[:-1], corners[1:], strict=True):
+        for low, high in pairwise(corners):
             axis = int(np.argmax(high - low))
             edge_weight[axis][tuple(slice(start, grid.cells + start) for start in low)] += weight
         for corner in corners:
             volume[tuple(slice(start, grid.cells + start) for start in corner)] += solvent
     size = inside.size
-    diagonals, offsets = [np.zeros(size)], [0]
+    diagonals: list[Any] = [np.zeros(size)]
+    offsets = [0]
     for axis in range(dim):
         weights, stride = edge_weight[axis].ravel()[: size - step[axis]], int(step[axis])
         diagonals[0][:-stride] += weights
@@ -247,20 +255,20 @@ def _hinge_integrals(level: Floats) -> Floats:
     return integrals
 
 
-def _facet_flux(
-    discretisation: Discretisation, negative: Floats, positive: Floats, rows: Ints
-) -> Floats:
+def _facet_flux(discretisation: Discretisation, negative: Floats, positive: Floats, rows: Ints) -> Floats:
     """∫_F ½ ε∇v·n_F η_F for functions with gradients (n, functions, d) on the simplices `rows`; (f, functions)."""
     facets, medium = discretisation.facets, discretisation.medium
     below = np.einsum("fvx,fx->fv", negative[rows], facets.normal) * facets.hinge_negative[:, None]
     above = np.einsum("fvx,fx->fv", positive[rows], facets.normal) * facets.hinge_positive[:, None]
-    return 0.5 * (medium.eps_solute * below + medium.eps_solvent * above)
+    return np.asarray(0.5 * (medium.eps_solute * below + medium.eps_solvent * above))
 
 
 def _facet_basis(discretisation: Discretisation) -> tuple[Ints, Floats, Floats, Floats]:
     """Nodes (f, 2(d+1)), jumps and mean fluxes of the basis on the facets, and the penalty's weight (f,)."""
     facets, elements = discretisation.facets, discretisation.elements
-    nodes = np.concatenate([discretisation.cut.nodes[facets.first], discretisation.cut.nodes[facets.second]], axis=1)
+    nodes = np.concatenate(
+        [discretisation.cut.nodes[facets.first], discretisation.cut.nodes[facets.second]], axis=1
+    )
     jump = np.concatenate(
         [elements.slope[facets.first], -facets.scale[:, None] * elements.slope[facets.second]], axis=1
     )
@@ -272,7 +280,9 @@ def _facet_basis(discretisation: Discretisation) -> tuple[Ints, Floats, Floats, 
         axis=1,
     )
     medium = discretisation.medium
-    strength = discretisation.penalty * max(medium.eps_solute, medium.eps_solvent) / discretisation.grid.spacing
+    strength = (
+        discretisation.penalty * max(medium.eps_solute, medium.eps_solvent) / discretisation.grid.spacing
+    )
     return nodes, jump, flux, strength * facets.hinge_square
 
 
@@ -282,7 +292,9 @@ def _cut_entries(discretisation: Discretisation) -> tuple[Ints, Ints, Floats]:
     low = medium.eps_solute * cut.volume * elements.share_negative
     high = medium.eps_solvent * cut.volume * (1.0 - elements.share_negative)
     local = low[:, None, None] * (elements.gradient_negative @ np.swapaxes(elements.gradient_negative, 1, 2))
-    local += high[:, None, None] * (elements.gradient_positive @ np.swapaxes(elements.gradient_positive, 1, 2))
+    local += high[:, None, None] * (
+        elements.gradient_positive @ np.swapaxes(elements.gradient_positive, 1, 2)
+    )
     nodes, jump, flux, penalty = discretisation.facet_basis
     mixed = flux[:, :, None] * jump[:, None, :]
     facet = penalty[:, None, None] * jump[:, :, None] * jump[:, None, :] - mixed - np.swapaxes(mixed, 1, 2)
@@ -304,12 +316,12 @@ def _volume_terms(elements: Elements, bubble: Bubble) -> Floats:
     high = medium.eps_solvent * cut.volume * (1.0 - elements.share_negative)
     below = np.einsum("nvx,nx->nv", elements.gradient_negative, bubble.gradient_negative)
     above = np.einsum("nvx,nx->nv", elements.gradient_positive, bubble.gradient_positive)
-    return low[:, None] * below + high[:, None] * above
+    return np.asarray(low[:, None] * below + high[:, None] * above)
 
 
 def _facet_terms(discretisation: Discretisation, bubble: Bubble) -> tuple[Ints, Floats]:
     """The three facet terms of a(B, ψ): nodes and values, each of shape (f, 2(d+1))."""
-    facets, elements = discretisation.facets, discretisation.elements
+    facets = discretisation.facets
     nodes, jump, flux, penalty = discretisation.facet_basis
     bubble_flux = sum(
         _facet_flux(

@@ -46,22 +46,36 @@ class PointCharges:
             found_values = np.atleast_1d(np.asarray(values, dtype=float))
         except (TypeError, ValueError):
             raise ChargeError(
-                explain("charges", "rows that are not numbers or differ in length", "positions (n, dim), values (n,)",
-                        "write each position as [x, y] or [x, y, z]")
+                explain(
+                    "charges",
+                    "rows that are not numbers or differ in length",
+                    "positions (n, dim), values (n,)",
+                    "write each position as [x, y] or [x, y, z]",
+                )
             ) from None
         if found_positions.ndim != 2 or found_positions.shape[1] not in (2, 3) or not found_values.size:
             raise ChargeError(
-                explain("charges.positions", f"shape {found_positions.shape}", "shape (n, 2) or (n, 3), n ≥ 1",
-                        "write each position as [x, y] or [x, y, z]")
+                explain(
+                    "charges.positions",
+                    f"shape {found_positions.shape}",
+                    "shape (n, 2) or (n, 3), n ≥ 1",
+                    "write each position as [x, y] or [x, y, z]",
+                )
             )
         if found_values.shape != (len(found_positions),):
             raise ChargeError(
-                explain("charges.values", f"shape {found_values.shape}", f"({len(found_positions)},)",
-                        "give one value for each position")
+                explain(
+                    "charges.values",
+                    f"shape {found_values.shape}",
+                    f"({len(found_positions)},)",
+                    "give one value for each position",
+                )
             )
         for name, numbers in (("positions", found_positions), ("values", found_values)):
             if not np.isfinite(numbers).all():
-                raise ChargeError(explain(f"charges.{name}", numbers.tolist(), "finite numbers", "mend the value"))
+                raise ChargeError(
+                    explain(f"charges.{name}", numbers.tolist(), "finite numbers", "mend the value")
+                )
         found_positions.setflags(write=False)
         found_values.setflags(write=False)
         object.__setattr__(self, "positions", found_positions)

@@ -5,17 +5,11 @@ In a cut simplex the interface is the zero set of an affine function ℓ with |�
 3-D four cut edges do not lie in a plane, and ℓ interpolates nodal values that are fitted to all true edge roots at
 once, so that the surface is closed too. Linear interpolation of the sampled level set instead would cost a factor of
 20 to 40 in the error of the solution.
-
-The pieces are triangulated as a product of simplices (staircase paths), in any dimension: with p negative vertices a_i,
-q positive ones b_j and the points m_ij where ℓ vanishes on the edges, the interface is the union of the simplices along
-monotone paths from m_11 to m_pq, and either side joins those paths to the vertices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from math import factorial
 
 import numpy as np
@@ -27,6 +21,7 @@ from scipy.sparse.linalg import lsqr
 from debye.config import Grid
 from debye.errors import GeometryError, explain
 from debye.physics.mesh import corner_views, edge_offsets, kuhn_corners, kuhn_gradients, strides
+from debye.physics.quadrature import classes
 from debye.physics.shapes import Shape, level
 
 Floats = NDArray[np.float64]
@@ -37,147 +32,6 @@ NUDGE = 1e-10
 
 MOST_SAGITTA = 0.25
 """Most distance, in cells, between the flat piece and the true interface before a shape counts as not resolved."""
-
-
-@dataclass(frozen=True)
-class Quadrature:
-    """Points in simplices, flat over all of them.
-
-    The rule of degree 2 with k+1 points on each k-simplex (A. H. Stroud, Approximate Calculation of Multiple Integrals).
-    """
-
-    element: Ints
-    """Row of the simplex that a point lies in, shape (m,)."""
-    barycentric: Floats
-    """Barycentric coordinates of the points, shape (m, d+1)."""
-    weight: Floats
-    """Weights: shares of the simplex's volume, or physical area on the interface, shape (m,)."""
-
-
-@cache
-def staircases(first: int, p: int, q: int) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Monotone lattice paths from (first, 0) to (p-1, q-1)."""
-
-    def walk(i: int, j: int) -> Iterator[tuple[tuple[int, int], ...]]:
-        if (i, j) == (p - 1, q - 1):
-            yield ((i, j),)
-        for i_next, j_next in ((i + 1, j), (i, j + 1)):
-            if i_next < p and j_next < q:
-                for rest in walk(i_next, j_next):
-                    yield ((i, j), *rest)
-
-    return tuple(walk(first, 0))
-
-
-@cache
-def pieces(p: int, q: int) -> dict[str, Ints]:
-    """Sub-simplices of a simplex with p negative and q positive vertices.
-
-    Returns
-    -------
-    dict
-        "negative", "positive": shape (pieces, p+q); "interface": shape (pieces, p+q-1). Entries number the points:
-        0 … p-1 are a_i, p … p+q-1 are b_j, p+q+i·q+j are m_ij.
-
-    Examples
-    --------
-    >>> {side: table.shape for side, table in pieces(2, 2).items()}
-    {'interface': (2, 3), 'negative': (3, 4), 'positive': (3, 4)}
-    """
-    zero = p + q
-
-    def points(path: tuple[tuple[int, int], ...]) -> list[int]:
-        return [zero + i * q + j for i, j in path]
-
-    def swapped(path: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-        return tuple((i, j) for j, i in path)
-
-    negative = [[*range(i + 1), *points(path)] for i in range(p) for path in staircases(i, p, q)]
-    positive = [[*range(p, p + j + 1), *points(swapped(path))] for j in range(q) for path in staircases(j, q, p)]
-    return {
-        "interface": np.array([points(path) for path in staircases(0, p, q)]),
-        "negative": np.array(negative),
-        "positive": np.array(positive),
-    }
-
-
-def _rule(k: int) -> Floats:
-    """Barycentric points of the degree-2 rule on a k-simplex, shape (k+1, k+1); equal weights."""
-    small = (1.0 - 1.0 / np.sqrt(k + 2.0)) / (k + 1.0)
-    return np.full((k + 1, k + 1), small) + np.eye(k + 1) * (1.0 - (k + 1) * small)
-
-
-def _classes(ell: Floats) -> Iterator[tuple[Ints, Floats, int, int]]:
-    """Group simplices by number of negative vertices; yield rows, all points (rows, points, d+1), p and q."""
-    corners = ell.shape[1]
-    order = np.argsort(ell > 0, axis=1, kind="stable")
-    negatives = (ell <= 0).sum(axis=1)
-    for p in range(1, corners):
-        rows = np.flatnonzero(negatives == p)
-        if not rows.size:
-            continue
-        q = corners - p
-        vertices = np.eye(corners)[order[rows]]
-        low = np.take_along_axis(ell[rows], order[rows], axis=1)
-        share = low[:, None, p:] / (low[:, None, p:] - low[:, :p, None])
-        zeros = share[..., None] * vertices[:, :p, None] + (1.0 - share)[..., None] * vertices[:, None, p:]
-        yield rows, np.concatenate([vertices, zeros.reshape(len(rows), p * q, corners)], axis=1), p, q
-
-
-def side_quadrature(ell: Floats, side: str) -> Quadrature:
-    """Quadrature on one side of the zero set of ℓ in each simplex.
-
-    Parameters
-    ----------
-    ell : ndarray, shape (n, k+1)
-        Values of ℓ at the vertices, of both signs in each row.
-    side : {"negative", "positive"}
-
-    Returns
-    -------
-    Quadrature
-        Weights are shares of the simplex: they sum to 1 over both sides.
-    """
-    corners = ell.shape[1]
-    rule = _rule(corners - 1)
-    elements, coordinates, weights = [], [], []
-    for rows, points, p, q in _classes(ell):
-        simplices = points[:, pieces(p, q)[side]]
-        share = np.abs(np.linalg.det(simplices))
-        elements.append(np.repeat(rows, share.shape[1] * corners))
-        coordinates.append((rule @ simplices).reshape(-1, corners))
-        weights.append(np.repeat(share.ravel() / corners, corners))
-    return _gather(elements, coordinates, weights, corners)
-
-
-def interface_quadrature(ell: Floats, vertices: Floats) -> Quadrature:
-    """Quadrature on the zero set of ℓ in each simplex; weights sum to its area (length in 2-D).
-
-    Parameters
-    ----------
-    ell : ndarray, shape (n, d+1)
-    vertices : ndarray, shape (n, d+1, d)
-        Å.
-    """
-    corners = ell.shape[1]
-    rule = _rule(corners - 2)
-    elements, coordinates, weights = [], [], []
-    for rows, points, p, q in _classes(ell):
-        simplices = points[:, pieces(p, q)["interface"]]
-        corner = np.einsum("nskv,nvx->nskx", simplices, vertices[rows])
-        edges = corner[:, :, 1:] - corner[:, :, :1]
-        gram = np.maximum(np.linalg.det(edges @ np.swapaxes(edges, 2, 3)), 0.0)
-        area = np.sqrt(gram) / factorial(corners - 2)
-        elements.append(np.repeat(rows, area.shape[1] * (corners - 1)))
-        coordinates.append((rule @ simplices).reshape(-1, corners))
-        weights.append(np.repeat(area.ravel() / (corners - 1), corners - 1))
-    return _gather(elements, coordinates, weights, corners)
-
-
-def _gather(elements: list[Ints], coordinates: list[Floats], weights: list[Floats], corners: int) -> Quadrature:
-    if not elements:
-        return Quadrature(np.zeros(0, dtype=np.int64), np.zeros((0, corners)), np.zeros(0))
-    return Quadrature(np.concatenate(elements), np.concatenate(coordinates), np.concatenate(weights))
 
 
 @dataclass(frozen=True)
@@ -219,7 +73,7 @@ class Cut:
         corners = self.ell.shape[1]
         most = (corners // 2) * (corners - corners // 2)
         points = np.full((len(self.ell), most, corners), np.nan)
-        for rows, all_points, p, q in _classes(self.ell):
+        for rows, all_points, p, q in classes(self.ell):
             points[rows, : p * q] = all_points[:, corners:]
         return points
 
@@ -254,29 +108,56 @@ def nodal_level_set(grid: Grid, shape: Shape) -> Floats:
     low, high = (np.asarray(bound, dtype=float) for bound in shape.bounds)
     if low.shape != (grid.dim,) or high.shape != (grid.dim,):
         raise GeometryError(
-            explain("solute", f"a shape in {low.size}-D", f"one in {grid.dim}-D", "give grid and solute the same dim")
+            explain(
+                "solute",
+                f"a shape in {low.size}-D",
+                f"one in {grid.dim}-D",
+                "give grid and solute the same dim",
+            )
         )
     if (low < -grid.half_width).any() or (high > grid.half_width).any():
         raise GeometryError(
-            explain("solute", f"bounds {low.round(3).tolist()} to {high.round(3).tolist()} Å, outside the box",
-                    f"a shape inside [-{grid.half_width:g}, {grid.half_width:g}] Å", "widen the box or move the shape")
+            explain(
+                "solute",
+                f"bounds {low.round(3).tolist()} to {high.round(3).tolist()} Å, outside the box",
+                f"a shape inside [-{grid.half_width:g}, {grid.half_width:g}] Å",
+                "widen the box or move the shape",
+            )
         )
     values = np.asarray(shape(points), dtype=float)
     sign = level(shape, points)
     if values.shape != (len(points),) or not (np.isfinite(values).all() and np.isfinite(sign).all()):
-        raise GeometryError(explain("solute", "a level set that is NaN, infinite or of the wrong shape",
-                                    "a finite number for each point", "mend the shape's function"))
+        raise GeometryError(
+            explain(
+                "solute",
+                "a level set that is NaN, infinite or of the wrong shape",
+                "a finite number for each point",
+                "mend the shape's function",
+            )
+        )
     # One sign for all that follows: of the function whose roots are looked for.
     least = NUDGE * grid.spacing
-    values = np.where(sign < 0, -1.0, 1.0) * np.maximum(np.abs(values), least)
+    values = np.asarray(np.where(sign < 0, -1.0, 1.0) * np.maximum(np.abs(values), least))
     inside = (values < 0).reshape(grid.shape)
     if not inside.any():
-        raise GeometryError(explain("solute", f"no grid node inside (cell {grid.spacing:g} Å)", "a shape the grid resolves",
-                                    "use more cells"))
+        raise GeometryError(
+            explain(
+                "solute",
+                f"no grid node inside (cell {grid.spacing:g} Å)",
+                "a shape the grid resolves",
+                "use more cells",
+            )
+        )
     core = (slice(2, -2),) * grid.dim
     if inside.sum() > inside[core].sum():
-        raise GeometryError(explain("solute", "a shape that touches the boundary of the box or comes within a cell of it",
-                                    "at least a cell of solvent all round", "widen the box or move the shape"))
+        raise GeometryError(
+            explain(
+                "solute",
+                "a shape that touches the boundary of the box or comes within a cell of it",
+                "at least a cell of solvent all round",
+                "widen the box or move the shape",
+            )
+        )
     return values
 
 
@@ -341,7 +222,7 @@ def _root_of(grid: Grid, roots: Floats, first: Ints, second: Ints) -> Floats:
     # Offsets are listed in the order of their steps in the flat node number.
     number = np.searchsorted(edge_offsets(grid.dim) @ strides(grid), np.abs(second - first))
     t = roots[number, np.minimum(first, second)]
-    return np.where(first < second, t, 1.0 - t)
+    return np.asarray(np.where(first < second, t, 1.0 - t))
 
 
 def _through_roots(
@@ -384,7 +265,9 @@ def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
     start = values[used]
     change = lsqr(misfit, -(misfit @ start), damp=0.05 / grid.spacing, atol=1e-8, btol=1e-8)[0]
     # Values keep their sign: a node changes side only if the shape says so.
-    moved = np.where(start < 0, np.minimum(start + change, 0.05 * start), np.maximum(start + change, 0.05 * start))
+    moved = np.where(
+        start < 0, np.minimum(start + change, 0.05 * start), np.maximum(start + change, 0.05 * start)
+    )
     fitted = values.copy()
     fitted[used] = moved
     return fitted
@@ -406,15 +289,21 @@ def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats) -> None:
         low, high = _edges(grid, offset, chosen)
         start = _coordinates(grid, low)
         for t in (0.25, 0.5, 0.75):
-            crossed = np.flatnonzero((level(shape, start + t * grid.spacing * offset) < 0) != (values[low] < 0))
+            crossed = np.flatnonzero(
+                (level(shape, start + t * grid.spacing * offset) < 0) != (values[low] < 0)
+            )
             points = start[crossed] + t * grid.spacing * offset
             between = (1.0 - t) * values[low[crossed]] + t * values[high[crossed]]
             bend = np.abs(np.asarray(shape(points), dtype=float) - between) / (steepest * grid.spacing)
             if (bend > MOST_SAGITTA).any():
                 place = points[np.argmax(bend)].round(3).tolist()
                 raise GeometryError(
-                    explain("solute", f"an edge of the grid crossed twice near {place} Å (cell {grid.spacing:g} Å)",
-                            "a shape without features thinner than a cell", "use more cells or smooth the shape")
+                    explain(
+                        "solute",
+                        f"an edge of the grid crossed twice near {place} Å (cell {grid.spacing:g} Å)",
+                        "a shape without features thinner than a cell",
+                        "use more cells or smooth the shape",
+                    )
                 )
 
 
@@ -429,7 +318,11 @@ def _refuse_bends(cut: Cut, shape: Shape) -> None:
     worst = int(np.argmax(sagitta))
     if sagitta[worst] > MOST_SAGITTA:
         raise GeometryError(
-            explain("solute", f"an interface that bends by {sagitta[worst]:.2f} cells within the cell at "
-                    f"{middle[worst].round(3).tolist()} Å", f"at most {MOST_SAGITTA} cells",
-                    "use more cells or smooth the shape")
+            explain(
+                "solute",
+                f"an interface that bends by {sagitta[worst]:.2f} cells within the cell at "
+                f"{middle[worst].round(3).tolist()} Å",
+                f"at most {MOST_SAGITTA} cells",
+                "use more cells or smooth the shape",
+            )
         )

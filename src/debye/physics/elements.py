@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye.config import Medium
-from debye.physics.cut import Cut, side_quadrature
+from debye.physics.cut import Cut
+from debye.physics.quadrature import side_quadrature
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,7 +78,9 @@ class Elements:
     def hinge(self, element: Ints, barycentric: Floats, positive: NDArray[np.bool_]) -> Floats:
         """Values ω at points of the given side, shape (m,)."""
         level = (barycentric * self.cut.ell[element]).sum(axis=1)
-        return np.where(positive, level, 0.0) - (barycentric * self.positive_part[element]).sum(axis=1)
+        return np.asarray(
+            np.where(positive, level, 0.0) - (barycentric * self.positive_part[element]).sum(axis=1)
+        )
 
     def bubble_values(
         self, bubble: Bubble, element: Ints, barycentric: Floats, positive: NDArray[np.bool_]
@@ -86,7 +89,7 @@ class Elements:
         jump = (barycentric * bubble.extension[element]).sum(axis=1)
         interpolated = (barycentric * np.where(self.cut.ell > 0, bubble.extension, 0.0)[element]).sum(axis=1)
         kink = bubble.slope[element] * self.hinge(element, barycentric, positive)
-        return np.where(positive, jump, 0.0) - interpolated + kink
+        return np.asarray(np.where(positive, jump, 0.0) - interpolated + kink)
 
     def bubble(self, jump: Floats, flux_jump: Floats) -> Bubble:
         """The bubble that carries given jumps.
@@ -104,7 +107,9 @@ class Elements:
         interpolated = np.einsum("nv,nvx->nx", np.where(self.cut.ell > 0, extension, 0.0), gradients)
         low, high = self.medium.eps_solute, self.medium.eps_solvent
         slope = (
-            flux_jump - high * (whole * normal).sum(axis=1) + (high - low) * (interpolated * normal).sum(axis=1)
+            flux_jump
+            - high * (whole * normal).sum(axis=1)
+            + (high - low) * (interpolated * normal).sum(axis=1)
         ) / self.flux_balance
         return Bubble(
             extension,
@@ -138,7 +143,7 @@ def immersed_elements(cut: Cut, medium: Medium) -> Elements:
         gradient_positive=gradients + slope[:, :, None] * hinge_positive[:, None, :],
         extend=extend,
         edge_points=points,
-        share_negative=np.bincount(negative.element, negative.weight, minlength=len(cut.ell)),
+        share_negative=np.bincount(negative.element, negative.weight, minlength=len(cut.ell)).astype(float),
     )
 
 

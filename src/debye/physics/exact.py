@@ -1,7 +1,7 @@
 """Exact solutions to test against: off-centre charges in a disc and a ball, the Born ion, the radial sinh problem.
 
-Series in whole space: their values serve as boundary data on the box. Charges lie in a disc (ball) of radius a about the
-origin. References: J. G. Kirkwood, J. Chem. Phys. 2 (1934), 351; M. Born, Z. Phys. 1 (1920), 45.
+Series in whole space: their values serve as boundary data on the box. Charges lie in a disc (ball) of radius a about
+the origin. References: J. G. Kirkwood, J. Chem. Phys. 2 (1934), 351; M. Born, Z. Phys. 1 (1920), 45.
 """
 
 from __future__ import annotations
@@ -55,7 +55,11 @@ def disc_regular_potential(points: Floats, radius: float, charges: PointCharges,
         # A_n + G_n = B_n u_n(a),  ε⁻(A_n n/a + G_n') = ε⁺ B_n u_n'(a), with u_n(a) = `start`.
         start = decay(np.array([radius]))[0]
         low = medium.eps_solute * n / radius
-        b = medium.eps_solute * (coulomb_slope - n / radius * coulomb) / (medium.eps_solvent * slope - low * start)
+        b = (
+            medium.eps_solute
+            * (coulomb_slope - n / radius * coulomb)
+            / (medium.eps_solvent * slope - low * start)
+        )
         a = b * start - coulomb
         waves = np.cos(n * (theta[:, None] - alpha))
         radial = np.where(inside[:, None], a * ((r / radius) ** n)[:, None], b * decay(outer)[:, None])
@@ -127,7 +131,9 @@ def born_energy(radius: float, charge: float, medium: Medium) -> float:
     return -medium.coupling * charge**2 / (8 * np.pi * radius) * difference
 
 
-def radial_potential(radius: float, charge: float, medium: Medium, outer: float) -> Callable[[Floats], Floats]:
+def radial_potential(
+    radius: float, charge: float, medium: Medium, outer: float
+) -> Callable[[Floats], Floats]:
     """Radial u(r) in the solvent of a disc with one charge at its centre, sinh ions (2-D).
 
     (r u')' = r sinh(u)/λ²,  -ε⁺ u'(a) a = C q/2π,  u'(R)/u(R) as of K0 at r = outer, where u is small.

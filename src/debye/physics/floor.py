@@ -1,6 +1,7 @@
 """The label floor: a subset of a data set solved again on a finer grid, so that the labels' own error is known.
 
-The immersed solver is second order, so the difference to a grid r times finer is the label's error up to its r²-th part.
+The immersed solver is second order, so the difference to a grid r times finer is the label's error up to its r²-th
+part.
 """
 
 from __future__ import annotations
@@ -36,9 +37,13 @@ def make_floor(part: FloorSlice, dataset: Path, out: Path) -> None:
     labels = open_dataset(dataset)
     found = schema.grid_of(labels)
     if found != part.equation.grid:
-        raise FormatError(explain(f"{dataset}: grid", found, str(part.equation.grid), "run the workflow again"))
+        raise FormatError(
+            explain(f"{dataset}: grid", found, str(part.equation.grid), "run the workflow again")
+        )
     chosen = np.unique(np.linspace(0, labels.sizes["sample"] - 1, part.floor.samples).round().astype(int))
-    subset = labels[["regular_potential", "level_set", "geometry", "seed", "index"]].isel(sample=chosen).load()
+    subset = (
+        labels[["regular_potential", "level_set", "geometry", "seed", "index"]].isel(sample=chosen).load()
+    )
     described = labels.drop_vars(["regular_potential", "level_set"]).isel(sample=chosen).load()
     labels.close()
     references = track(_references(part, described), len(chosen), "label floor")
@@ -49,8 +54,8 @@ def make_floor(part: FloorSlice, dataset: Path, out: Path) -> None:
         "units": "1",
         "long_name": f"regular potential w of a grid {part.floor.refine} times finer, in kT/e",
     }
-    subset.attrs = schema.root_attributes("Debye label floor", part.model_dump_json(), part.code, {})
-    subset.attrs["refine"] = part.floor.refine
+    attributes = schema.root_attributes("Debye label floor", part.model_dump_json(), part.code, {})
+    subset.attrs = {**attributes, "refine": part.floor.refine}
     write(subset, out)
 
 
@@ -80,7 +85,12 @@ def rebuild_shape(parameters: dict[str, float]) -> Shape:
     grouped: dict[str, list[float]] = {}
     for name, value in parameters.items():
         stem, _, suffix = name.rpartition("_")
-        key = {"amplitudes": "amplitudes", "phases": "phases", "center": "center", "semi_axes": "semi_axes"}.get(stem)
+        key = {
+            "amplitudes": "amplitudes",
+            "phases": "phases",
+            "center": "center",
+            "semi_axes": "semi_axes",
+        }.get(stem)
         grouped.setdefault(key if key and suffix else name, []).append(value)
     several = ("center", "semi_axes", "amplitudes", "phases")
     keys = {name: tuple(values) if name in several else values[0] for name, values in grouped.items()}

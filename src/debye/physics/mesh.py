@@ -59,7 +59,8 @@ def strides(grid: Grid) -> Ints:
 def corner_views(nodal: NDArray[np.generic], grid: Grid, kind: int) -> list[NDArray[np.generic]]:
     """Views of a nodal array at the dim+1 corners of the simplices of one kind, each of shape (cells,)*dim."""
     return [
-        nodal[tuple(slice(step, grid.cells + step) for step in corner)] for corner in kuhn_corners(grid.dim)[kind]
+        nodal[tuple(slice(step, grid.cells + step) for step in corner)]
+        for corner in kuhn_corners(grid.dim)[kind]
     ]
 
 

@@ -19,7 +19,11 @@ from debye.physics.shapes import Ball, Ellipsoid, Shape, Star
 Floats = NDArray[np.float64]
 Boundary = Literal["debye-huckel", "zero"] | Callable[[Floats], Floats]
 
-SHAPES: dict[str, type[Ball] | type[Ellipsoid] | type[Star]] = {"ball": Ball, "ellipsoid": Ellipsoid, "star": Star}
+SHAPES: dict[str, type[Ball] | type[Ellipsoid] | type[Star]] = {
+    "ball": Ball,
+    "ellipsoid": Ellipsoid,
+    "star": Star,
+}
 """Shapes that a YAML file can name."""
 
 
@@ -51,17 +55,27 @@ class Problem:
     grid: Grid
     solute: Shape
     charges: PointCharges
-    medium: Medium = Medium()
+    medium: Medium = Medium()  # noqa: RUF009 - frozen
     boundary: Boundary = "debye-huckel"
 
     def __post_init__(self) -> None:
         if not callable(self.boundary) and self.boundary not in ("debye-huckel", "zero"):
             raise ConfigError(
-                explain("boundary", repr(self.boundary), "'debye-huckel', 'zero' or a callable", "choose one of these")
+                explain(
+                    "boundary",
+                    repr(self.boundary),
+                    "'debye-huckel', 'zero' or a callable",
+                    "choose one of these",
+                )
             )
         if not callable(self.solute) or not hasattr(self.solute, "bounds"):
             raise ConfigError(
-                explain("solute", type(self.solute).__name__, "a shape: a callable with `bounds`", "see docs/adding_a_shape.md")
+                explain(
+                    "solute",
+                    type(self.solute).__name__,
+                    "a shape: a callable with `bounds`",
+                    "see docs/adding_a_shape.md",
+                )
             )
         check_charges(self.grid, self.solute, self.charges)
 
@@ -80,8 +94,12 @@ class Problem:
         values = np.asarray(self.boundary(points), dtype=float)
         if values.shape != (len(points),) or not np.isfinite(values).all():
             raise ConfigError(
-                explain("boundary", f"values of shape {values.shape} or not finite", f"({len(points)},) finite numbers",
-                        "mend the callable")
+                explain(
+                    "boundary",
+                    f"values of shape {values.shape} or not finite",
+                    f"({len(points)},) finite numbers",
+                    "mend the callable",
+                )
             )
         return values
 
@@ -97,26 +115,39 @@ def check_charges(grid: Grid, solute: Shape, charges: PointCharges) -> None:
     """
     if charges.dim != grid.dim:
         raise ChargeError(
-            explain("charges", f"positions in {charges.dim}-D", f"{grid.dim}-D as the grid", "give one coordinate an axis")
+            explain(
+                "charges",
+                f"positions in {charges.dim}-D",
+                f"{grid.dim}-D as the grid",
+                "give one coordinate an axis",
+            )
         )
     distance = distance_inside(solute, charges.positions, grid.spacing)
     for number in np.flatnonzero(~(distance >= grid.spacing)):
         place = f"charge {number} at {charges.positions[number].tolist()} Å"
         if not distance[number] > 0:
-            raise ChargeError(explain(place, "outside the solute", "a charge inside", "move the charge or the solute"))
+            raise ChargeError(
+                explain(place, "outside the solute", "a charge inside", "move the charge or the solute")
+            )
         raise ChargeError(
-            explain(place, f"{distance[number]:.3g} Å from the interface", f"at least one cell ({grid.spacing:g} Å)",
-                    "move it inwards or use more cells")
+            explain(
+                place,
+                f"{distance[number]:.3g} Å from the interface",
+                f"at least one cell ({grid.spacing:g} Å)",
+                "move it inwards or use more cells",
+            )
         )
 
 
 def distance_inside(solute: Shape, points: Floats, spacing: float) -> Floats:
-    """Distance to the interface at `points`, positive inside, shape (n,), Å; first order for level sets of any scale."""
+    """Distance to the interface at `points`, positive inside, shape (n,), Å; first order for any level set."""
     value = np.asarray(solute(points), dtype=float)
     step = 1e-3 * spacing
     slope = np.zeros_like(value)
     for axis in np.eye(points.shape[1]):
-        slope += ((np.asarray(solute(points + step * axis)) - np.asarray(solute(points - step * axis))) / (2 * step)) ** 2
+        slope += (
+            (np.asarray(solute(points + step * axis)) - np.asarray(solute(points - step * axis))) / (2 * step)
+        ) ** 2
     # Along the medial axis a distance has no slope; there its value stands as it is.
     steep = np.sqrt(slope)
     return np.asarray(-value / np.where(steep > 1.0, steep, 1.0))
@@ -155,18 +186,33 @@ def load_shape(keys: dict[str, Any]) -> Shape:
     """
     kind = keys.get("kind")
     if kind not in SHAPES:
-        raise ConfigError(explain("solute.kind", repr(kind), f"one of {', '.join(SHAPES)}", "choose one of these"))
+        raise ConfigError(
+            explain("solute.kind", repr(kind), f"one of {', '.join(SHAPES)}", "choose one of these")
+        )
     shape = SHAPES[kind]
     names = {item.name for item in fields(shape) if item.init}
     rest = {name: value for name, value in keys.items() if name != "kind"}
-    return _build("solute", shape, names, rest, optional={"angle"})  # type: ignore[no-any-return]
+    return _build("solute", shape, names, rest, optional=frozenset({"angle"}))  # type: ignore[no-any-return]
 
 
-def _build(section: str, make: Callable[..., Any], names: set[str], keys: dict[str, Any], optional: set[str] = frozenset()) -> Any:  # type: ignore[assignment]
+def _build(
+    section: str,
+    make: Callable[..., Any],
+    names: set[str],
+    keys: dict[str, Any],
+    optional: frozenset[str] = frozenset(),
+) -> Any:
     for name in keys:
         if name not in names:
             known = ", ".join(sorted(names))
-            raise ConfigError(explain(f"{section}.{name}", "an unknown key", f"one of {known}", "remove it or correct its spelling"))
+            raise ConfigError(
+                explain(
+                    f"{section}.{name}",
+                    "an unknown key",
+                    f"one of {known}",
+                    "remove it or correct its spelling",
+                )
+            )
     for name in sorted(names - optional):
         if name not in keys:
             raise ConfigError(explain(f"{section}.{name}", "nothing", "a value", "add the key"))
@@ -175,4 +221,6 @@ def _build(section: str, make: Callable[..., Any], names: set[str], keys: dict[s
     except (TypeError, ValueError) as error:
         if isinstance(error, (ConfigError, ChargeError)) or type(error).__module__.startswith("debye"):
             raise
-        raise ConfigError(explain(section, keys, "numbers of the documented shape", "mend the value")) from None
+        raise ConfigError(
+            explain(section, keys, "numbers of the documented shape", "mend the value")
+        ) from None

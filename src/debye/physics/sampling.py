@@ -1,8 +1,8 @@
 """Random solutes and charges, and the shards made of their solutions.
 
-A sample is a function of (root seed, split, family, seed, index) alone: every draw comes from a stream named by those words,
-so shard size, order and worker count do not matter. Consecutive indices share a shape (and its set-up) in groups of
-`charges_per_shape`; each has its own charges. A draw that the grid or the solver refuses is counted, recorded with
+A sample is a function of (root seed, split, family, seed, index) alone: every draw comes from a stream named by those
+words, so shard size, order and worker count do not matter. Consecutive indices share a shape (and its set-up) in
+groups of `charges_per_shape`; each has its own charges. A draw that the grid or the solver refuses is counted, recorded with
 the sample that replaces it, and drawn again from the next stream of the same name.
 """
 
@@ -111,8 +111,12 @@ def draw_charges(
             rejected += 1
         else:
             raise GeometryError(
-                explain("solute", f"no place for a charge in {MOST_POSITIONS} draws", f"room {sampling.clearance:g} Å from the interface",
-                        "lower the clearance or enlarge the family")
+                explain(
+                    "solute",
+                    f"no place for a charge in {MOST_POSITIONS} draws",
+                    f"room {sampling.clearance:g} Å from the interface",
+                    "lower the clearance or enlarge the family",
+                )
             )
     values = random.uniform(*sampling.magnitude, size=count) * random.choice([-1.0, 1.0], size=count)
     return PointCharges(np.array(positions), values), rejected

@@ -50,14 +50,18 @@ def _positive(shape: str, **lengths: ArrayLike) -> None:
     _finite(shape, **lengths)
     for name, value in lengths.items():
         if not (np.asarray(value, dtype=float) > 0).all():
-            raise GeometryError(explain(f"{shape} {name}", value, "a positive length in Å", "give a value > 0"))
+            raise GeometryError(
+                explain(f"{shape} {name}", value, "a positive length in Å", "give a value > 0")
+            )
 
 
 def _point(shape: str, center: Sequence[float], dims: tuple[int, ...]) -> tuple[float, ...]:
     found = tuple(float(value) for value in np.atleast_1d(np.asarray(center, dtype=float)).ravel())
     if len(found) not in dims:
         expected = " or ".join(str(dim) for dim in dims)
-        raise GeometryError(explain(f"{shape} center", center, f"{expected} coordinates", "give one for each axis"))
+        raise GeometryError(
+            explain(f"{shape} center", center, f"{expected} coordinates", "give one for each axis")
+        )
     _finite(shape, center=found)
     return found
 
@@ -99,7 +103,7 @@ class Ball:
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        return np.sqrt(((points - np.asarray(self.center)) ** 2).sum(axis=1)) - self.radius
+        return np.asarray(np.sqrt(((points - np.asarray(self.center)) ** 2).sum(axis=1)) - self.radius)
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ class Ellipsoid:
                 break
         closest = axes**2 * y / (s[:, None] + excess)
         distance = np.sqrt(((y - closest) ** 2).sum(axis=1))
-        return np.where(self.level(points) < 0, -distance, distance)
+        return np.asarray(np.where(self.level(points) < 0, -distance, distance))
 
 
 @dataclass(frozen=True)
@@ -212,11 +216,15 @@ class Star:
         _finite("star", amplitudes=self.amplitudes, phases=self.phases)
         if len(self.amplitudes) != len(self.phases):
             raise GeometryError(
-                explain("star phases", len(self.phases), f"{len(self.amplitudes)} phases", "give one an amplitude")
+                explain(
+                    "star phases", len(self.phases), f"{len(self.amplitudes)} phases", "give one an amplitude"
+                )
             )
         total = sum(abs(value) for value in self.amplitudes)
         if total >= 1:
-            raise GeometryError(explain("star amplitudes", self.amplitudes, "Σ|a_k| < 1", "make them smaller"))
+            raise GeometryError(
+                explain("star amplitudes", self.amplitudes, "Σ|a_k| < 1", "make them smaller")
+            )
         theta = np.linspace(0.0, 2 * np.pi, self.SAMPLES, endpoint=False)
         object.__setattr__(self, "_tree", cKDTree(self._curve(theta)[0]))
 
@@ -249,16 +257,16 @@ class Star:
         return center + curve.min(axis=0), center + curve.max(axis=0)
 
     def level(self, points: Floats) -> Floats:
-        """r - R(θ): the zero set and sign of the distance, at a fraction of its cost."""
+        """R - R(θ): the zero set and sign of the distance, at a fraction of its cost."""
         local = points - np.asarray(self.center)
         theta = np.arctan2(local[:, 1], local[:, 0])
-        return np.hypot(local[:, 0], local[:, 1]) - self._radius(theta)[0]
+        return np.asarray(np.hypot(local[:, 0], local[:, 1]) - self._radius(theta)[0])
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
         local = points - np.asarray(self.center)
         spacing = 2 * np.pi / self.SAMPLES
-        theta = self._tree.query(local)[1] * spacing
+        theta: Floats = np.asarray(self._tree.query(local)[1] * spacing, dtype=float)
         for _ in range(4):
             curve, tangent, bend = self._curve(theta)
             gap = curve - local
@@ -267,4 +275,4 @@ class Star:
             step = np.where(slope > 0, (gap * tangent).sum(axis=1) / np.where(slope > 0, slope, 1.0), 0.0)
             theta = theta - np.clip(step, -spacing, spacing)
         distance = np.sqrt(((self._curve(theta)[0] - local) ** 2).sum(axis=1))
-        return np.where(self.level(points) < 0, -distance, distance)
+        return np.asarray(np.where(self.level(points) < 0, -distance, distance))

@@ -84,26 +84,35 @@ class Solution:
         --------
         >>> import debye
         >>> solution = debye.solve(debye.Problem(
-        ...     debye.Grid(cells=32, half_width=16.0), debye.Ball((0.0, 0.0), 8.0), debye.PointCharges([[3.0, 1.0]], [0.1])))
+        ...     debye.Grid(cells=32, half_width=16.0),
+        ...     debye.Ball((0.0, 0.0), 8.0),
+        ...     debye.PointCharges([[3.0, 1.0]], [0.1]),
+        ... ))
         >>> bool(abs(solution.evaluate([[10.0, 0.0]])[0] - solution.potential[26, 16]) < 1e-12)
         True
         """
         grid = self.problem.grid
         places = np.atleast_2d(np.asarray(points, dtype=float))
         if places.ndim != 2 or places.shape[1] != grid.dim:
-            raise ConfigError(explain("points", f"shape {places.shape}", f"(n, {grid.dim})", "give one coordinate an axis"))
+            raise ConfigError(
+                explain("points", f"shape {places.shape}", f"(n, {grid.dim})", "give one coordinate an axis")
+            )
         # Written so that NaN fails too.
         if not (np.abs(places) <= grid.half_width).all():
             raise ConfigError(
-                explain("points", "a point outside the box or not finite", f"|x| <= {grid.half_width:g} Å on each axis",
-                        "move the points or widen the box")
+                explain(
+                    "points",
+                    "a point outside the box or not finite",
+                    f"|x| <= {grid.half_width:g} Å on each axis",
+                    "move the points or widen the box",
+                )
             )
         w, inside = self._regular_at(places)
         w[inside] += coulomb_potential(places[inside], self.problem.charges, self.problem.medium)
         return w
 
     def _regular_at(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """w at points, and whether each lies in the discrete solute."""
+        """W at points, and whether each lies in the discrete solute."""
         cut, elements = self.discretisation.cut, self.discretisation.elements
         nodes, simplex, barycentric = locate(self.problem.grid, points)
         w = (barycentric * self.nodal[nodes]).sum(axis=1)
@@ -157,7 +166,10 @@ def sample_content(solution: Solution, charges: int | None = None) -> dict[str, 
     position[0, :count] = padded.positions
     value = np.zeros((1, length))
     value[0, :count] = padded.values
-    medium = {name: [getattr(problem.medium, name)] for name in ("eps_solute", "eps_solvent", "debye_length", "temperature")}
+    medium = {
+        name: [getattr(problem.medium, name)]
+        for name in ("eps_solute", "eps_solvent", "debye_length", "temperature")
+    }
     return medium | {
         "regular_potential": solution.regular[None],
         "level_set": solution.level_set[None],

@@ -20,7 +20,9 @@ from debye.physics.solution import Solution
 Floats = NDArray[np.float64]
 
 
-def solve(problem: Problem, rtol: float = 1e-8, *, solver: Solver | None = None, check: bool = True) -> Solution:
+def solve(
+    problem: Problem, rtol: float = 1e-8, *, solver: Solver | None = None, check: bool = True
+) -> Solution:
     """Solve a problem.
 
     Parameters
@@ -110,7 +112,9 @@ class Prepared:
         boundary = problem.boundary_values(self._edge)
         loaded = time.perf_counter() - start
         w, report = self._system.solve(load, boundary, rtol, self.limits.max_newton, self.limits.max_cg)
-        report = replace(report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds)
+        report = replace(
+            report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds
+        )
         self._geometry_seconds = 0.0
         if check and not report.converged:
             raise SolveError(_failure(report, rtol), report)
@@ -135,4 +139,9 @@ def _failure(report: Report, rtol: float) -> str:
         "stagnated": "lower the charges or refine the grid",
         "not finite": "look for huge charges or permittivities",
     }
-    return explain("solve", str(report), f"a relative residual of {rtol:g}", remedies.get(report.outcome, "see the report"))
+    return explain(
+        "solve",
+        str(report),
+        f"a relative residual of {rtol:g}",
+        remedies.get(report.outcome, "see the report"),
+    )
