@@ -56,8 +56,10 @@ def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Range = Annotated[tuple[Finite, Finite], AfterValidator(_ordered)]
+Lengths = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
@@ -156,7 +158,7 @@ class BallFamily(Model):
     """Discs (2-D) and balls (3-D)."""
 
     kind: Literal["ball"]
-    radius: Range = Field(description="[least, largest] radius, Å")
+    radius: Lengths = Field(description="[least, largest] radius, Å")
     offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
     charges: ChargeSampling
 
@@ -169,7 +171,7 @@ class EllipsoidFamily(Model):
     """Ellipses, turned by any angle (2-D)."""
 
     kind: Literal["ellipsoid"]
-    semi_axis: Range = Field(description="[least, largest] longer semi-axis, Å")
+    semi_axis: Lengths = Field(description="[least, largest] longer semi-axis, Å")
     aspect: Range = Field(
         description="[least, largest] ratio of the shorter to the longer semi-axis, in (0, 1]"
     )
@@ -193,7 +195,7 @@ class StarFamily(Model):
     """Stars r(θ) = R (1 + Σ a_k cos(kθ + p_k)), k = 2 … modes+1 (2-D)."""
 
     kind: Literal["star"]
-    radius: Range = Field(description="[least, largest] mean radius R, Å")
+    radius: Lengths = Field(description="[least, largest] mean radius R, Å")
     amplitude: Range = Field(description="[least, largest] sum of the |a_k|; below 1")
     modes: int = Field(ge=1, le=16, description="number of Fourier modes, from k = 2")
     offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")

@@ -2,8 +2,8 @@
 
 A sample is a function of (root seed, split, family, seed, index) alone: every draw comes from a stream named by those
 words, so shard size, order and worker count do not matter. Consecutive indices share a shape (and its set-up) in
-groups of `charges_per_shape`; each has its own charges. A draw that the grid or the solver refuses is counted, recorded with
-the sample that replaces it, and drawn again from the next stream of the same name.
+groups of `charges_per_shape`; each has its own charges. A draw that the grid or the solver refuses is counted,
+recorded with the sample that replaces it, and drawn again from the next stream of the same name.
 """
 
 from __future__ import annotations

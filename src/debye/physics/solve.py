@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from debye.config import Solver
 from debye.errors import SolveError, explain
@@ -18,6 +22,17 @@ from debye.physics.problem import Problem
 from debye.physics.solution import Solution
 
 Floats = NDArray[np.float64]
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Hold linear algebra to one thread: the dense blocks here are tiny, and handing them round costs four times the work."""
+    limit: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limit
 
 
 def solve(
@@ -99,8 +114,9 @@ class Prepared:
         start = time.perf_counter()
         self.problem = problem
         self.limits = limits
-        self.discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
-        self._system = System(self.discretisation)
+        with _one_thread():
+            self.discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
+            self._system = System(self.discretisation)
         self._edge = problem.grid.points()[~self.discretisation.interior]
         self._geometry_seconds = time.perf_counter() - start
 
@@ -108,10 +124,11 @@ class Prepared:
         """Solve for one charge set; see `debye.solve` for parameters and errors."""
         start = time.perf_counter()
         problem = replace(self.problem, charges=charges)
-        load = self.discretisation.load(charges)
         boundary = problem.boundary_values(self._edge)
-        loaded = time.perf_counter() - start
-        w, report = self._system.solve(load, boundary, rtol, self.limits.max_newton, self.limits.max_cg)
+        with _one_thread():
+            load = self.discretisation.load(charges)
+            loaded = time.perf_counter() - start
+            w, report = self._system.solve(load, boundary, rtol, self.limits.max_newton, self.limits.max_cg)
         report = replace(
             report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds
         )

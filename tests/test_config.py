@@ -1,0 +1,213 @@
+"""The configuration: the scenarios load, and whatever is wrong is named with what was expected."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from debye.config import Config, Grid, Medium, load_config, load_yaml
+from debye.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+SCENARIOS = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "scenarios").glob("*.yaml"))]
+
+
+def samples(config: Config) -> int:
+    return sum(len(split.shards()) * split.samples_per_shard for split in config.splits.values())
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    """The default configuration, without the sharing of YAML anchors."""
+    content = load_yaml(ROOT / "config.yaml")
+    content["families"] = {name: copy.deepcopy(family) for name, family in content["families"].items()}
+    return content
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_scenarios_load(path: Path) -> None:
+    config = load_config(path)
+    assert set(config.splits) == {"train", "validation", "test"}
+    # A family nobody samples, or a geometry in one split alone, is a slip of the pen.
+    assert all(set(split.geometries) == set(config.families) for split in config.splits.values())
+
+
+def test_default_scenario() -> None:
+    config = load_config(ROOT / "config.yaml")
+    assert config.grid.cells >= 64
+    assert {family.kind for family in config.families.values()} >= {"ball", "ellipsoid", "star"}
+    assert 1900 <= samples(config) <= 2100
+
+
+def test_paper_scenario() -> None:
+    config = load_config(ROOT / "workflow" / "scenarios" / "paper.yaml")
+    assert config.grid.cells == 128
+    assert samples(config) == 12_000
+    network = config.models["resnet_50m"].architecture
+    assert (network.channels, network.blocks, network.downsample) == (512, 10, 2)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_comments_explain_every_key_of_the_default_only_once(path: Path) -> None:
+    """A key written twice would silently win over the first."""
+
+    class Strict(yaml.SafeLoader):
+        pass
+
+    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+        keys = [loader.construct_object(key) for key, _ in node.value]
+        assert len(set(keys)) == len(keys), f"{path}: {keys}"
+        return dict(loader.construct_pairs(node, deep=True))
+
+    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    yaml.load(path.read_text(encoding="utf-8"), Loader=Strict)
+
+
+WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
+    (lambda c: c.update(sed=1), ["sed: unknown key; remove it or correct its spelling"]),
+    (lambda c: c["grid"].update(cell=1), ["grid", "cell: unknown key"]),
+    (lambda c: c.pop("grid"), ["grid: missing; give it a value"]),
+    (lambda c: c["grid"].update(cells="many"), ["cells: found 'many'", "integer"]),
+    (lambda c: c["grid"].update(cells=64.5), ["cells: found 64.5", "integer"]),
+    (lambda c: c["grid"].update(cells=2), ["cells: found 2", "greater than or equal to 4"]),
+    (lambda c: c["grid"].update(half_width=float("nan")), ["half_width: found nan"]),
+    (lambda c: c["grid"].update(dim=4), ["dim: found 4", "2 or 3"]),
+    (lambda c: c["medium"].update(eps_solvent=-80), ["eps_solvent: found -80", "greater than 0"]),
+    (lambda c: c["medium"].update(eps_solute=float("inf")), ["eps_solute: found inf"]),
+    (lambda c: c["medium"].update(debye_length=0), ["debye_length: found 0", "greater than 0"]),
+    (lambda c: c["medium"].update(debye_length=float("nan")), ["debye_length: found nan"]),
+    (lambda c: c["medium"].update(ions="some"), ["ions: found 'some'", "'nonlinear' or 'linear'"]),
+    (lambda c: c["solver"].update(rtol=1), ["rtol: found 1", "less than 1"]),
+    (
+        lambda c: c["families"]["disc"].update(radius=[9, 5]),
+        ["found [9.0, 5.0], expected [low, high]; swap the two"],
+    ),
+    (lambda c: c["families"]["disc"].update(radius=[-1, 5]), ["radius", "-1"]),
+    (
+        lambda c: c["families"]["disc"].update(radius=[5, float("nan")]),
+        ["radius", "found nan, expected a finite number"],
+    ),
+    (
+        lambda c: c["families"]["disc"]["charges"].update(magnitude=[1, float("inf")]),
+        ["magnitude", "found inf"],
+    ),
+    (lambda c: c["families"]["disc"].update(kind="cube"), ["families.disc", "cube"]),
+    (
+        lambda c: c["families"]["disc"].update(radius=[5, 15]),
+        ["found family disc reaching 16 Å", "expected two cells inside the box (15 Å)", "shrink the family"],
+    ),
+    (
+        lambda c: c["families"]["star"].update(amplitude=[0, 0.9]),
+        ["found family star reaching", "two cells inside"],
+    ),
+    (lambda c: c["families"]["star"].update(amplitude=[0, 1]), ["found amplitude [0.0, 1.0]", "high < 1"]),
+    (lambda c: c["families"]["ellipse"].update(aspect=[0, 0.5]), ["found aspect [0.0, 0.5]", "0 < low"]),
+    (
+        lambda c: c["families"]["disc"]["charges"].update(clearance=0.4),
+        ["found clearance 0.4 Å in family disc", "at least a cell (0.5 Å)", "raise it or refine the grid"],
+    ),
+    (
+        lambda c: c["families"]["disc"]["charges"].update(count=[0, 2]),
+        ["found count [0, 2]", "at least 1 charge"],
+    ),
+    (
+        lambda c: c["families"]["disc"]["charges"].update(magnitude=[0, 1]),
+        ["found magnitude [0.0, 1.0]", "|q| > 0"],
+    ),
+    (lambda c: c["families"].update({"Big Disc": c["families"]["disc"]}), ["Big Disc"]),
+    (lambda c: c["splits"].pop("validation"), ["found no split 'validation'", "add it"]),
+    (lambda c: c["splits"].update(extra=c["splits"]["test"]), ["extra"]),
+    (
+        lambda c: c["splits"]["test"].update(geometries=["cube"]),
+        ["split test with geometry 'cube'", "disc, ellipse, star"],
+    ),
+    (
+        lambda c: c["splits"]["test"].update(seeds=[1, 1]),
+        ["found seeds of disc [1, 1], expected no entry twice"],
+    ),
+    (lambda c: c["splits"]["test"].update(seeds=[-1]), ["seeds", "-1"]),
+    (lambda c: c["splits"]["test"].update(seeds={"disc": [1]}), ["found seeds for ['disc'], expected for"]),
+    (
+        lambda c: c["analysis"].update(bands=[2, 1]),
+        ["found bands [2.0, 1.0], expected rising edges; sort them"],
+    ),
+    (lambda c: c["models"].clear(), ["models: found {}", "at least 1"]),
+    (lambda c: c["models"]["resnet"]["training"].update(loss="l1"), ["loss: found 'l1'"]),
+    (lambda c: c["models"]["resnet"]["architecture"].update(kind="unet"), ["kind: found 'unet'"]),
+]
+
+
+@pytest.mark.parametrize(("edit", "words"), WRONG, ids=["; ".join(words)[:50] for _, words in WRONG])
+def test_what_is_wrong_is_named(
+    raw: dict[str, Any], edit: Callable[[dict[str, Any]], None], words: list[str]
+) -> None:
+    edit(raw)
+    with pytest.raises(ConfigError) as caught:
+        Config(**raw)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_everything_wrong_is_named_at_once(raw: dict[str, Any]) -> None:
+    raw["grid"]["cells"] = 0
+    raw["medium"]["temperature"] = -1
+    with pytest.raises(ConfigError, match=r"cells: found 0.*temperature: found -1"):
+        Config(**raw)
+
+
+def test_three_dimensions_know_balls_only(raw: dict[str, Any]) -> None:
+    raw["grid"]["dim"] = 3
+    with pytest.raises(ConfigError, match="found family ellipse of kind ellipsoid in 3-D, expected ball"):
+        Config(**raw)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"seed: [1", "expected valid YAML; mend the line named"),
+        (b"- 1\n- 2\n", "found list, expected a mapping of keys"),
+        (b"", "found NoneType, expected a mapping of keys"),
+        (b"\xff\xfe", "found not UTF-8 text"),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"bad\.yaml") as caught:
+        load_config(file)
+    assert words in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="found No such file or directory, expected a readable YAML file"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_configuration_cannot_be_edited() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Grid(cells=8, half_width=1.0).cells = 9  # type: ignore[misc]
+
+
+def test_refined_grid_keeps_the_nodes() -> None:
+    coarse = Grid(cells=8, half_width=3.0)
+    np.testing.assert_allclose(coarse.refined(4).axis[::4], coarse.axis, atol=1e-14)
+    assert coarse.refined(4).spacing == coarse.spacing / 4
+
+
+def test_points_run_in_the_order_of_the_fields() -> None:
+    grid = Grid(cells=4, half_width=2.0)
+    x = grid.points()[:, 0].reshape(grid.shape)
+    assert (np.diff(x, axis=0) > 0).all()
+    assert (np.diff(x, axis=1) == 0).all()
+
+
+def test_no_ions_no_screening() -> None:
+    assert Medium(debye_length=float("inf")).screening == 0.0
+    assert Medium(debye_length=10.0, eps_solvent=80.0).screening == pytest.approx(0.8)

@@ -1,0 +1,143 @@
+"""Frozen slices: each holds what its stage depends on and nothing else, and is refused with other code."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import debye.frozen
+from debye.config import Config
+from debye.errors import ConfigError, FormatError
+from debye.frozen import MergeSlice, NetworkSlice, ShardSlice, slices
+
+SMOKE = Path(__file__).resolve().parents[1] / "workflow" / "scenarios" / "smoke.yaml"
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    """The smoke scenario, without the sharing of YAML anchors."""
+    content = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+    content["families"] = {name: copy.deepcopy(family) for name, family in content["families"].items()}
+    return content
+
+
+def changed_by(raw: dict[str, Any], edit: Callable[[dict[str, Any]], None]) -> set[str]:
+    """Names of the slices that differ after an edit of the configuration."""
+    before = {name: part.text() for name, part in slices(Config(**raw)).items()}
+    edited = copy.deepcopy(raw)
+    edit(edited)
+    after = {name: part.text() for name, part in slices(Config(**edited)).items()}
+    return {name for name in before | after if before.get(name) != after.get(name)}
+
+
+SHARDS = {f"shards/{split}/{family}" for split in SPLITS for family in ("disc", "star")}
+STARS = {name for name in SHARDS if name.endswith("star")}
+EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
+    ("learning rate", lambda c: c["models"]["tiny"]["training"].update(learning_rate=0.1), {"models/tiny"}),
+    ("target", lambda c: c["models"]["tiny_regular"].update(target="total"), {"models/tiny_regular"}),
+    ("bands", lambda c: c["analysis"].update(bands=[-1, 0, 1]), {"analysis"}),
+    ("title", lambda c: c["report"].update(title="x"), {"report"}),
+    ("floor", lambda c: c["floor"].update(samples=3), {"floor"}),
+    ("range", lambda c: c["families"]["star"].update(radius=[6.5, 8]), STARS),
+    ("clearance", lambda c: c["families"]["star"]["charges"].update(clearance=1.6), STARS),
+    ("root seed", lambda c: c.update(seed="other"), SHARDS),
+    ("grid", lambda c: c["grid"].update(cells=40), SHARDS | {"floor"}),
+    ("medium", lambda c: c.update(medium={"ions": "linear"}), SHARDS | {"floor"}),
+    ("solver", lambda c: c.update(solver={"rtol": 1e-9}), SHARDS | {"floor"}),
+    ("boundary", lambda c: c.update(boundary="zero"), SHARDS | {"floor"}),
+    ("sharing", lambda c: c.update(charges_per_shape=3), SHARDS),
+    ("draws", lambda c: c.update(max_draws=7), SHARDS),
+    ("seeds", lambda c: c["splits"]["train"].update(seeds=[0, 1, 2]), {"merge/train"}),
+    (
+        "seeds of one family",
+        lambda c: c["splits"]["train"].update(seeds={"disc": [0, 1, 2], "star": [0, 1]}),
+        {"merge/train"},
+    ),
+    (
+        "size of the shards",
+        lambda c: c["splits"]["test"].update(samples_per_shard=9),
+        {"shards/test/disc", "shards/test/star"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("edit", "names"), [one[1:] for one in EDITS], ids=[one[0] for one in EDITS])
+def test_an_edit_changes_the_slices_that_see_it(
+    raw: dict[str, Any], edit: Callable[[dict[str, Any]], None], names: set[str]
+) -> None:
+    assert changed_by(raw, edit) == names
+
+
+def test_a_default_written_out_changes_nothing(raw: dict[str, Any]) -> None:
+    assert (
+        changed_by(
+            raw, lambda c: c.update(medium={"eps_solute": 2.0, "debye_length": 9.6}, boundary="debye-huckel")
+        )
+        == set()
+    )
+
+
+def test_seeds_written_by_family_change_nothing(raw: dict[str, Any]) -> None:
+    by_family = {"disc": [0, 1], "star": [0, 1]}
+    assert changed_by(raw, lambda c: c["splits"]["train"].update(seeds=by_family)) == set()
+
+
+def test_code_of_a_layer_changes_its_stages(raw: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: part.text() for name, part in slices(Config(**raw)).items()}
+    real = debye.frozen.code_digest
+    monkeypatch.setattr(
+        debye.frozen, "code_digest", lambda layer=None: "0" if layer == "physics" else real(layer)
+    )
+    after = {name: part.text() for name, part in slices(Config(**raw)).items()}
+    assert {name for name in before if before[name] != after[name]} == SHARDS | {"floor"}
+
+
+def test_round_trip_through_a_file(raw: dict[str, Any], tmp_path: Path) -> None:
+    raw["medium"] = {"debye_length": float("inf")}
+    for name, part in slices(Config(**raw)).items():
+        file = tmp_path / "slice.json"
+        file.write_text(part.text(), encoding="utf-8")
+        assert type(part).load(file) == part, name
+
+
+def test_shards_are_named_as_in_the_workflow(raw: dict[str, Any]) -> None:
+    part = slices(Config(**raw))["merge/train"]
+    assert isinstance(part, MergeSlice)
+    names = [str(path) for path in part.shards(Path("s"))]
+    assert names == ["s/disc/seed0.nc", "s/disc/seed1.nc", "s/star/seed0.nc", "s/star/seed1.nc"]
+
+
+def test_other_code_is_refused(raw: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "slice.json"
+    part = slices(Config(**raw))["models/tiny"].model_copy(update={"code": "0123456789abcdef"})
+    file.write_text(part.text(), encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match="expected code 0123456789abcdef; the code changed: run the workflow again"
+    ):
+        NetworkSlice.load(file)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"code": "x"}', "[]"])
+def test_what_is_no_slice_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "slice.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(FormatError, match=r"slice\.json: found .* expected a frozen ShardSlice"):
+        ShardSlice.load(file)
+
+
+def test_slice_of_another_stage_is_refused(raw: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "slice.json"
+    file.write_text(slices(Config(**raw))["floor"].text(), encoding="utf-8")
+    with pytest.raises(FormatError, match="expected a frozen ShardSlice"):
+        ShardSlice.load(file)
+
+
+def test_missing_slice(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="No such file"):
+        ShardSlice.load(tmp_path / "none.json")

@@ -1,0 +1,101 @@
+"""The digest of the code: prose does not count, code does, and each layer sees itself and what lies below."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from debye.provenance import LAYERS, PACKAGE, canonical_json, code_digest, without_prose
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package that may be edited."""
+    copy = tmp_path / "debye"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def digests(package: Path) -> dict[str | None, str]:
+    return {layer: code_digest(layer, package) for layer in (None, *LAYERS)}
+
+
+def changed_by(package: Path, file: str, text: str) -> set[str | None]:
+    """Layers whose digest changes when a text is added at the end of a file."""
+    before = digests(package)
+    path = package / file
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    after = digests(package)
+    return {layer for layer in before if before[layer] != after[layer]}
+
+
+@pytest.mark.parametrize("file", ["store.py", "physics/solve.py", "learning/train.py", "analysis/errors.py"])
+@pytest.mark.parametrize("prose", ["\n# a comment\n", '\n"""A sentence after the code."""\n', "\n\n\n"])
+def test_prose_leaves_every_digest(package: Path, file: str, prose: str) -> None:
+    assert changed_by(package, file, prose) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "layers"),
+    [
+        ("physics/solve.py", {"physics"}),
+        ("learning/models/resnet.py", {"learning"}),
+        ("analysis/report.py", {"analysis"}),
+        ("store.py", {None, *LAYERS}),
+        ("config.py", {None, *LAYERS}),
+        ("cli.py", set()),
+        ("progress.py", set()),
+    ],
+)
+def test_code_changes_the_digest_of_its_layer_and_of_those_above(
+    package: Path, file: str, layers: set[str | None]
+) -> None:
+    assert changed_by(package, file, "\nEDITED = 1\n") == layers
+
+
+def test_templates_count(package: Path) -> None:
+    (package / "analysis" / "templates").mkdir(exist_ok=True)
+    (package / "analysis" / "templates" / "new.html.j2").write_text("", encoding="utf-8")
+    assert changed_by(package, "analysis/templates/new.html.j2", "<p>") == {"analysis"}
+
+
+def test_a_moved_module_counts(package: Path) -> None:
+    before = code_digest("physics", package)
+    (package / "physics" / "shapes.py").rename(package / "physics" / "forms.py")
+    assert code_digest("physics", package) != before
+
+
+@pytest.mark.parametrize(
+    ("code", "other"),
+    [
+        ("def f():\n    return 1", "def f():\n    return 2"),
+        ("x = 'text'", "x = 'Text'"),
+        ("def f(a=1): pass", "def f(a=2): pass"),
+        ("f('a')", "f('b')"),
+    ],
+)
+def test_strings_that_compute_are_not_prose(code: str, other: str) -> None:
+    assert without_prose(code) != without_prose(other)
+
+
+def test_class_and_nested_docstrings_are_prose() -> None:
+    bare = "class A:\n    x = 1\n    def f(self):\n        return 1\n"
+    told = (
+        'class A:\n    """Doc."""\n    x = 1\n    """What x is."""\n'
+        '    def f(self):\n        """Doc."""\n        return 1  # one\n'
+    )
+    assert without_prose(bare) == without_prose(told)
+
+
+def test_a_function_of_prose_alone_is_still_one() -> None:
+    assert without_prose('def f():\n    "doc"') != without_prose("")
+
+
+def test_canonical_json_does_not_know_the_order_of_keys() -> None:
+    assert (
+        canonical_json({"b": 1, "a": [1.0, "ä"]})
+        == canonical_json({"a": [1.0, "ä"], "b": 1})
+        == '{"a":[1.0,"ä"],"b":1}'
+    )
