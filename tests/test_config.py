@@ -12,8 +12,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from debye.config import Config, Grid, Medium, load_config, load_yaml
+from debye.config import Config, load_config
 from debye.errors import ConfigError
+from debye.parameters import Grid, Medium, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "scenarios").glob("*.yaml"))]

@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 from debye import schema, store
-from debye.config import Grid
 from debye.errors import FormatError
+from debye.parameters import Grid
 
 
 @pytest.mark.parametrize("dim", [2, 3])

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from debye import schema, store
-from debye.config import Grid, Medium
 from debye.errors import FormatError
+from debye.parameters import Grid, Medium
 from debye.units import coupling
 
 

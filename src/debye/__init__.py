@@ -1,7 +1,7 @@
 """Debye: data factory and surrogate solver for the Poisson-Boltzmann equation."""
 
-from debye.config import Grid, Medium
 from debye.errors import ChargeError, ConfigError, DebyeError, FormatError, GeometryError, SolveError
+from debye.parameters import Grid, Medium
 from debye.physics.charges import PointCharges
 from debye.physics.problem import Problem, load_problem
 from debye.physics.shapes import Ball, Ellipsoid, Star

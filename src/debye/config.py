@@ -1,145 +1,26 @@
-"""The configuration as types: every key described, nothing optional by accident, nothing unknown let through.
+"""The workflow's configuration as types: every key described, none optional by accident, no unknown one let through.
 
 Only the standard library, numpy and pydantic are used here, so that the Snakefile can load a configuration in
-milliseconds. `Grid` and `Medium` are the public `debye.Grid` and `debye.Medium`.
+milliseconds.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import numpy as np
-import yaml
-from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from debye.errors import ConfigError, explain
-from debye.units import STANDARD_TEMPERATURE, coupling
+from debye.parameters import Grid, Medium, Model, Name, Positive, Range, Solver, load_yaml, ordered
 
-
-def _sentences(error: ValidationError, thing: str) -> str:
-    """One line for all that pydantic found wrong, each with its place in the file."""
-    lines = []
-    for found in error.errors():
-        place = ".".join(str(part) for part in found["loc"]) or thing
-        message = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "extra_forbidden":
-            message = "unknown key; remove it or correct its spelling"
-        elif found["type"] == "missing":
-            message = "missing; give it a value"
-        elif found["type"] != "value_error":
-            expected = message.removeprefix("Input should be ").removeprefix("Input should ")
-            message = f"found {found['input']!r}, expected {expected}; correct the value"
-        lines.append(f"{place}: {message}")
-    return "; ".join(lines)
-
-
-class Model(BaseModel):
-    """Frozen, strict about keys, and with errors of the house's own kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-    def __init__(self, **data: Any) -> None:
-        try:
-            super().__init__(**data)
-        except ValidationError as error:
-            raise ConfigError(_sentences(error, type(self).__name__.lower())) from None
-
-
-def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
-    if not pair[0] <= pair[1]:
-        raise ValueError(
-            f"found {list(pair)}, expected [low, high]; swap the two or mend the one that is not a number"
-        )
-    return pair
-
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Range = Annotated[tuple[Finite, Finite], AfterValidator(_ordered)]
-Lengths = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Lengths = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-
-
-class Grid(Model):
-    """A uniform grid of cubes on the box [-half_width, half_width]^dim, each cube cut into dim! simplices.
-
-    Examples
-    --------
-    >>> grid = Grid(cells=64, half_width=16.0, dim=2)
-    >>> grid.spacing, grid.shape
-    (0.5, (65, 65))
-    """
-
-    cells: int = Field(ge=4, description="cells along each axis; the grid has cells+1 nodes an axis")
-    half_width: Positive = Field(description="half the edge of the box, Å")
-    dim: Literal[2, 3] = Field(default=2, description="number of space dimensions")
-
-    @property
-    def spacing(self) -> float:
-        """Edge h of a cell, Å."""
-        return 2.0 * self.half_width / self.cells
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of nodes along each axis."""
-        return (self.cells + 1,) * self.dim
-
-    @property
-    def axis(self) -> NDArray[np.float64]:
-        """Coordinates of the nodes along an axis, shape (cells+1,), Å."""
-        return np.linspace(-self.half_width, self.half_width, self.cells + 1)
-
-    def points(self) -> NDArray[np.float64]:
-        """Coordinates of all nodes, shape ((cells+1)**dim, dim), Å, in C order of `shape`."""
-        axes = np.meshgrid(*(self.axis,) * self.dim, indexing="ij")
-        return np.stack([axis.ravel() for axis in axes], axis=1)
-
-    def refined(self, factor: int) -> Grid:
-        """Return the grid with `factor` times as many cells; its every factor-th node is a node of this one."""
-        return Grid(cells=self.cells * factor, half_width=self.half_width, dim=self.dim)
-
-
-class Medium(Model):
-    """What fills the solute and the solvent."""
-
-    eps_solute: Positive = Field(default=2.0, description="relative permittivity of the solute")
-    eps_solvent: Positive = Field(default=80.0, description="relative permittivity of the solvent")
-    debye_length: float = Field(default=9.6, gt=0, description="λ_D in the solvent, Å; inf for no ions")
-    temperature: Positive = Field(default=STANDARD_TEMPERATURE, description="absolute temperature, K")
-    ions: Literal["nonlinear", "linear"] = Field(
-        default="nonlinear", description="ionic term: sinh u (nonlinear) or u (linear)"
-    )
-
-    @property
-    def coupling(self) -> float:
-        """C = e²/(ε0 kT), Å."""
-        return coupling(self.temperature)
-
-    @property
-    def screening(self) -> float:
-        """Coefficient ε⁺/λ_D² of the ionic term, Å⁻²; zero without ions."""
-        return 0.0 if math.isinf(self.debye_length) else self.eps_solvent / self.debye_length**2
-
-
-class Solver(Model):
-    """How the discrete equation is set up and solved."""
-
-    rtol: float = Field(
-        default=1e-8, gt=0, lt=1, description="relative residual at which a solve has converged"
-    )
-    penalty: float = Field(default=1.0, ge=0, description="σ of the interior-penalty term on cut facets")
-    max_newton: int = Field(default=50, ge=1, description="most Newton steps")
-    max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")
 
 
 class ChargeSampling(Model):
     """How charges are drawn inside a solute."""
 
-    count: Annotated[tuple[int, int], AfterValidator(_ordered)] = Field(description="[fewest, most] charges")
+    count: Annotated[tuple[int, int], AfterValidator(ordered)] = Field(description="[fewest, most] charges")
     magnitude: Range = Field(description="[least, largest] |q|, e/Å in 2-D and e in 3-D; the sign is drawn")
     clearance: Positive = Field(description="least distance of a charge to the interface, Å")
 
@@ -380,27 +261,6 @@ class Config(Model):
                 f"found family {name} reaching {reach:g} Å from the origin, expected two cells inside the box "
                 f"({self.grid.half_width - 2 * self.grid.spacing:g} Å); shrink the family or widen the box"
             )
-
-
-def load_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is not YAML, or holds something else than a mapping.
-    """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(explain(str(path), reason, "a readable YAML file", "check the path")) from None
-    except yaml.YAMLError as error:
-        found = " ".join(str(error).split())
-        raise ConfigError(explain(str(path), found, "valid YAML", "mend the line named")) from None
-    if not isinstance(content, dict):
-        raise ConfigError(explain(str(path), type(content).__name__, "a mapping of keys", "see README"))
-    return content
 
 
 def load_config(path: str | Path) -> Config:

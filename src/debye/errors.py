@@ -13,7 +13,17 @@ class DebyeError(Exception):
 
 
 class ConfigError(DebyeError, ValueError):
-    """A configuration or problem file that cannot be used: unknown key, wrong type, value out of range."""
+    """A configuration or problem file that cannot be used: unknown key, wrong type, value out of range.
+
+    Attributes
+    ----------
+    places : list of (tuple of str, str)
+        Where each fault lies in a configuration and what it is; empty for other faults.
+    """
+
+    def __init__(self, message: str, places: list[tuple[tuple[str, ...], str]] | None = None) -> None:
+        super().__init__(message)
+        self.places = places or []
 
 
 class GeometryError(DebyeError, ValueError):

@@ -13,8 +13,9 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from debye.config import Analysis, Config, Family, Floor, Grid, Medium, Model, Name, Network, Report, Solver
+from debye.config import Analysis, Config, Family, Floor, Network, Report
 from debye.errors import ConfigError, FormatError, explain
+from debye.parameters import Grid, Medium, Model, Name, Solver
 from debye.provenance import code_digest
 
 Layer = Literal["physics", "learning", "analysis"]

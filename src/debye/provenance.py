@@ -16,6 +16,7 @@ GROUND = (
     "units.py",
     "seeds.py",
     "provenance.py",
+    "parameters.py",
     "config.py",
     "frozen.py",
     "schema.py",

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from debye.config import Grid, Medium
 from debye.errors import FormatError, explain
+from debye.parameters import Grid, Medium
 from debye.provenance import now, source
 from debye.seeds import generator
 

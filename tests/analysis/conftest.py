@@ -11,8 +11,9 @@ import xarray as xr
 
 from debye import provenance, schema, store
 from debye.analysis.analyse import analyse
-from debye.config import Analysis, Grid
+from debye.config import Analysis
 from debye.frozen import AnalysisSlice
+from debye.parameters import Grid
 from debye.seeds import generator
 
 SETTINGS = Analysis(bands=(-8, -4, -2, -1, 0, 1, 2, 4, 8, 16), near_charge=2.0, interface_band=2.0)

@@ -11,8 +11,9 @@ from debye import schema, store
 from debye.analysis.definitions import EVERY
 from debye.analysis.errors import accumulate, potential_error
 from debye.analysis.merit import figures_of_merit
-from debye.config import Analysis, Grid
+from debye.config import Analysis
 from debye.errors import FormatError
+from debye.parameters import Grid
 
 SETTINGS = Analysis(bands=(-8, -4, -2, -1, 0, 1, 2, 4, 8, 16), near_charge=2.0, interface_band=2.0)
 

@@ -11,8 +11,8 @@ from matplotlib.image import AxesImage
 from debye import schema, store
 from debye.analysis import curves, figures, style
 from debye.analysis.definitions import EVERY, FLOOR, NETWORK
-from debye.config import Grid
 from debye.errors import ConfigError, FormatError
+from debye.parameters import Grid
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from debye.config import Grid, Medium
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
 from debye.learning.encode import Normalization
 from debye.learning.models import build, parameters
+from debye.parameters import Grid, Medium
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from debye import schema, store
-from debye.config import Grid, Medium, Network, ResNet, Training
+from debye.config import Network, ResNet, Training
 from debye.learning.encode import (
     Batch,
     Encoding,
@@ -17,6 +17,7 @@ from debye.learning.encode import (
     shape_channel,
     symmetry,
 )
+from debye.parameters import Grid, Medium
 
 GRID = Grid(cells=16, half_width=8.0)
 

@@ -5,10 +5,11 @@ import itertools
 import pytest
 import torch
 
-from debye.config import Grid, Network, ResNet, Training
+from debye.config import Network, ResNet, Training
 from debye.errors import ConfigError
 from debye.learning.models import build, multiply_adds, parameters
 from debye.learning.models.resnet import ResidualNetwork, receptive_field, widths
+from debye.parameters import Grid
 
 GRID = Grid(cells=64, half_width=16.0)
 

@@ -9,13 +9,13 @@ import torch
 import xarray as xr
 
 from debye import schema, store
-from debye.config import Grid
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
 from debye.learning.data import Samples
 from debye.learning.predict import predict_dataset
 from debye.learning.train import train
+from debye.parameters import Grid
 
 Trained = Callable[..., Path]
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from debye.config import Grid, Training
+from debye.config import Training
 from debye.errors import ConfigError, FormatError, TrainingError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
@@ -22,6 +22,7 @@ from debye.learning.data import Samples, statistics
 from debye.learning.encode import Encoding, symmetry
 from debye.learning.optimise import learning_rate
 from debye.learning.train import _encoded, train
+from debye.parameters import Grid
 
 Frozen = Callable[..., NetworkSlice]
 MockFile = Callable[..., Path]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import debye
-from debye.config import Solver
+from debye.parameters import Solver
 from debye.physics.algebra import LARGEST_EXPONENT, sinh
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from debye.config import Grid
+from debye.parameters import Grid
 from debye.physics.mesh import kuhn_corners, kuhn_gradients, locate
 
 

@@ -5,8 +5,9 @@ import pytest
 
 import debye
 from debye import schema
-from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Floor, Grid, Medium, Solver, StarFamily
+from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Floor, StarFamily
 from debye.frozen import Equation, FloorSlice, ShardSlice
+from debye.parameters import Grid, Medium, Solver
 from debye.physics.floor import make_floor, rebuild_shape
 from debye.physics.problem import distance_inside
 from debye.physics.sampling import make_shard, samples

@@ -13,10 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from debye.config import Grid, Medium, Model, Network
+from debye.config import Network
 from debye.errors import ConfigError, FormatError, explain
 from debye.learning.encode import Encoding, Normalization
 from debye.learning.models import build
+from debye.parameters import Grid, Medium, Model
 from debye.store import atomic
 
 KEY = "debye"

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from debye.config import Grid, Medium, Network, Training
+from debye.config import Network, Training
 from debye.errors import FormatError, explain
 from debye.learning.encode import Batch, Encoding, Normalization
+from debye.parameters import Grid, Medium
 from debye.progress import track
 from debye.schema import grid_of
 from debye.seeds import generator

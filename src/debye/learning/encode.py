@@ -20,7 +20,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from debye.config import Grid, Medium, Model, Network
+from debye.config import Network
+from debye.parameters import Grid, Medium, Model
 
 
 class Batch(NamedTuple):

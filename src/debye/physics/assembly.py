@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from debye.config import Grid, Medium
+from debye.parameters import Grid, Medium
 from debye.physics.charges import PointCharges, coulomb_gradient, coulomb_potential
 from debye.physics.cut import Cut, find_cut
 from debye.physics.elements import Bubble, Elements, immersed_elements

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import k0
 
-from debye.config import Medium
 from debye.errors import ChargeError, explain
+from debye.parameters import Medium
 
 Floats = NDArray[np.float64]
 

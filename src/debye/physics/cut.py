@@ -18,8 +18,8 @@ from scipy import sparse
 from scipy.optimize import elementwise
 from scipy.sparse.linalg import lsqr
 
-from debye.config import Grid
 from debye.errors import GeometryError, explain
+from debye.parameters import Grid
 from debye.physics.mesh import corner_views, edge_offsets, kuhn_corners, kuhn_gradients, strides
 from debye.physics.quadrature import classes
 from debye.physics.shapes import Shape, level

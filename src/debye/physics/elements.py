@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from debye.config import Medium
+from debye.parameters import Medium
 from debye.physics.cut import Cut
 from debye.physics.quadrature import side_quadrature
 

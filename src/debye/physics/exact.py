@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_bvp
 from scipy.special import eval_legendre, k0, k1, kn, spherical_kn
 
-from debye.config import Medium
+from debye.parameters import Medium
 from debye.physics.charges import PointCharges
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from debye.config import Grid
+from debye.parameters import Grid
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from debye.config import Grid, Medium, Model, load_yaml
 from debye.errors import ChargeError, ConfigError, explain
+from debye.parameters import Grid, Medium, Model, load_yaml
 from debye.physics.charges import PointCharges, debye_huckel_potential
 from debye.physics.shapes import Ball, Ellipsoid, Shape, Star
 

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye import schema
-from debye.config import BallFamily, EllipsoidFamily, Family, Grid, StarFamily
+from debye.config import BallFamily, EllipsoidFamily, Family, StarFamily
 from debye.errors import DebyeError, GeometryError, SolveError, explain
 from debye.frozen import ShardSlice
+from debye.parameters import Grid
 from debye.physics.charges import PointCharges
 from debye.physics.problem import Problem, distance_inside
 from debye.physics.shapes import Ball, Ellipsoid, Shape, Star

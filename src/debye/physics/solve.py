@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from debye.config import Solver
 from debye.errors import SolveError, explain
+from debye.parameters import Solver
 from debye.physics.algebra import Report, System
 from debye.physics.assembly import discretise
 from debye.physics.charges import PointCharges
@@ -30,7 +30,7 @@ def _libraries() -> ThreadpoolController:
 
 
 def _one_thread() -> AbstractContextManager[Any]:
-    """Hold linear algebra to one thread: the dense blocks here are tiny, and handing them round costs four times the work."""
+    """Hold BLAS to one thread: the dense blocks here are tiny, and handing them round costs four times the work."""
     limit: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
     return limit
 

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from debye.config import Grid, Network, ResNet
+from debye.config import Network, ResNet
 from debye.errors import ConfigError, explain
 from debye.learning.models.resnet import ResidualNetwork
+from debye.parameters import Grid
 
 BUILDERS: dict[str, Callable[[Any], nn.Module]] = {"resnet": ResidualNetwork}
 """Kind of architecture → class of the network; a new architecture is added here and in `debye.config`."""

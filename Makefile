@@ -1,0 +1,87 @@
+# Every target sets up what it needs, from nothing. `make` alone lists them.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# Cores for `make run`, and the configuration it runs: `make run CORES=4 SCENARIO=workflow/scenarios/smoke.yaml`.
+CORES ?= all
+SCENARIO ?=
+# Any Python from 3.11 on; `make setup PYTHON=/path/to/python` chooses one.
+PYTHON ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk)
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+# Processes run side by side: more than one thread for linear algebra in each would only make them wait.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: setup
+setup: $(READY)  ## the environment alone: .venv from requirements.lock, with debye
+
+$(READY): requirements.lock pyproject.toml
+	@python="$$($(FIND_PYTHON))" && echo "setting up .venv with $$python: some minutes the first time" && \
+	"$$python" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@$(BIN)/debye --version && touch $@
+
+.PHONY: run
+run: $(READY)  ## the whole workflow, from seeds to results/report/index.html
+	@$(IN_VENV) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
+	    $(if $(SCENARIO),--configfile $(SCENARIO))
+	@echo "report: file://$(CURDIR)/results/report/index.html"
+
+.PHONY: test
+test: $(READY)  ## all tests and the examples in the docstrings
+	@$(IN_VENV) $(ONE_THREAD) pytest -n auto
+
+.PHONY: lint
+lint: $(READY)  ## style, types, layers, workflow, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check $(SNAKEFILES)
+	$(IN_VENV) snakemake --lint
+	$(BIN)/codespell
+
+.PHONY: format
+format: $(READY)  ## put the code into the house's style
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt $(SNAKEFILES)
+
+.PHONY: schema
+schema: $(READY)  ## make the schema and the table of all keys anew from debye.config
+	@$(BIN)/python workflow/schemas/generate.py
+
+.PHONY: lock
+lock:  ## the newest versions that pyproject.toml allows, into requirements.lock and envs/debye.yaml
+	@python="$$($(FIND_PYTHON))" && folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && \
+	"$$python" -m venv "$$folder" && \
+	"$$folder/bin/python" -m pip install --quiet --editable '.[workflow,dev]' && \
+	"$$folder/bin/python" envs/lock.py
+
+.PHONY: clean
+clean:  ## remove caches; results and the environment stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Name of the first Python from 3.11 on, or a message.
+define FIND_PYTHON
+for name in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+  if "$$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+    echo "$$name"; exit; \
+  fi; \
+done; \
+echo 'make: no Python: found $(or $(PYTHON),none of python3, python3.11 ... python3.14) with version 3.11 or newer and' \
+  'the module venv, expected one; install Python 3.11 (on Debian with python3-venv) or name it with PYTHON=' >&2; \
+exit 1
+endef

@@ -1,0 +1,104 @@
+"""The whole chain on a handful of samples, and how the workflow speaks to people."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from debye.config import load_config
+from debye.frozen import slices
+from debye.provenance import code_digest
+from debye.store import open_dataset
+from tests.workflow.workplace import ROOT, Workplace, jobs_in
+
+pytestmark = pytest.mark.workflow
+
+
+def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace) -> None:
+    config = load_config(ROOT / "workflow" / "scenarios" / "smoke.yaml")
+    expected = {f"freeze {name}" for name in slices(config)} | {"floor test", "report"}
+    for split, members in config.splits.items():
+        expected |= {f"merge {split}"} | {
+            f"sample {split} {family} {seed}" for family, seed in members.shards()
+        }
+    for model in config.models:
+        expected |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
+    assert jobs_in(finished_once[1]) == expected
+
+
+def test_results_are_where_the_contract_says(finished: Workplace) -> None:
+    page = finished.result("report/index.html").read_text(encoding="utf-8")
+    assert "smoke test" in page
+    with open_dataset(finished.result("dataset/train.nc")) as train:
+        assert train.sizes["sample"] == 24
+        assert train.attrs["code_digest"] == code_digest(root=finished.source)
+    for model in ("tiny", "tiny_regular"):
+        for name in (f"models/{model}/checkpoint.safetensors", f"models/{model}/history.csv"):
+            assert finished.result(name).stat().st_size > 0
+        assert finished.result(f"predictions/{model}/test.nc")
+        assert finished.result(f"analysis/{model}/metrics.nc")
+
+
+def test_progress_is_seen_and_logged(finished_once: tuple[Path, str], finished: Workplace) -> None:
+    log = finished.result("logs/train/tiny.log").read_text(encoding="utf-8")
+    assert "epoch 2 of 2" in log
+    assert log.strip().splitlines()[-1] in finished_once[1]
+    assert finished.result("benchmarks/sample/train/disc/seed0.tsv")
+
+
+def test_no_temporary_file_is_left(finished: Workplace) -> None:
+    assert not [path for path in (finished.folder / "results").rglob(".*") if ".tmp" in path.name]
+
+
+def test_scenario_replaces_the_default(finished: Workplace) -> None:
+    """Snakemake would merge the two: the default's ellipses and its network would come along."""
+    everything = "\n".join(finished.planned("--forceall"))
+    assert "ellipse" not in everything
+    assert " resnet" not in everything
+
+
+def test_single_keys_go_on_top(finished: Workplace) -> None:
+    assert "sample train disc 0" in finished.planned("--config", "seed=another")
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"sed": 1}, "sed: unknown key"),
+        ({"analysis": {"bands": [2, 1], "near_charge": 2}}, "found bands [2.0, 1.0], expected rising edges"),
+        ({"charges_per_shape": "few"}, "charges_per_shape: found 'few'"),
+    ],
+)
+def test_wrong_configuration_is_a_clear_error(
+    tmp_path: Path, smoke_config: dict[str, Any], edit: dict[str, Any], words: str
+) -> None:
+    done = Workplace.new(tmp_path, smoke_config | edit).snakemake("--dry-run")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "configuration: " in said
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_default_configuration_plans(tmp_path: Path) -> None:
+    """`snakemake -n` with nothing else: config.yaml from beside the Snakefile, three families."""
+    command = [
+        f"{Path(sys.executable).parent}/snakemake",
+        "-n",
+        "-s",
+        str(ROOT / "Snakefile"),
+        "-d",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    planned = jobs_in(done.stdout + done.stderr)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    families = config["splits"]["train"]["geometries"]
+    assert {"disc", "ellipse", "star"} <= set(families)
+    assert {f"sample train {family} 0" for family in families} <= planned

@@ -1,0 +1,93 @@
+"""A folder with a configuration that Snakemake can be run in or asked about."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = ROOT / "workflow" / "scenarios" / "smoke.yaml"
+
+JOB = re.compile(
+    r"^(?:local)?(?:rule|checkpoint) (?P<rule>\w+):\n(?P<body>(?:    .*\n)*)",
+    re.MULTILINE,
+)
+WILDCARDS = re.compile(r"^    wildcards: (.*)$", re.MULTILINE)
+
+
+@dataclass
+class Workplace:
+    """A folder with a configuration, results, and a copy of the package that may be edited."""
+
+    folder: Path
+    config: dict[str, Any]
+
+    @classmethod
+    def new(cls, folder: Path, config: dict[str, Any]) -> Workplace:
+        """Make one without results."""
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "src" / "debye", folder / "src" / "debye", ignore=ignored)
+        return cls(folder, config)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake here on the configuration."""
+        file = self.folder / "config.yaml"
+        # Sharing (YAML anchors) is written out: an edit of one family must stay one.
+        file.write_text(yaml.dump(self.config, sort_keys=False), encoding="utf-8")
+        bin_folder = str(Path(sys.executable).parent)
+        environment = os.environ | {
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.source.parent),
+            "XDG_CACHE_HOME": str(self.folder / ".cache"),
+        }
+        command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(self.folder), "--configfile", str(file), "--cores", "2", "--nocolor"]
+        return subprocess.run(
+            [*command, *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def planned(self, *arguments: str) -> set[str]:
+        """Jobs that a dry run lists, see `jobs_in`."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return jobs_in(done.stdout + done.stderr)
+
+    def run(self, *arguments: str) -> set[str]:
+        """Jobs that a successful run really ran."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return jobs_in(done.stdout + done.stderr)
+
+    def result(self, name: str) -> Path:
+        """Path of a result."""
+        path = self.folder / "results" / name
+        assert path.exists(), f"{path} is missing"
+        return path
+
+    @property
+    def source(self) -> Path:
+        """The package that this folder's Snakefile and jobs run."""
+        return self.folder / "src" / "debye"
+
+
+def jobs_in(output: str) -> set[str]:
+    """Jobs in Snakemake's output, each as its rule and the values of its wildcards, without `all`."""
+    jobs = set()
+    for match in JOB.finditer(output):
+        wildcards = WILDCARDS.search(match["body"])
+        values = [pair.split("=", 1)[1] for pair in wildcards[1].split(", ")] if wildcards else []
+        jobs.add(" ".join([match["rule"], *values]))
+    return jobs - {"all"}

@@ -1,0 +1,27 @@
+# Errors of a network on the test split: metrics and figures.
+
+
+rule analyse:
+    input:
+        frozen="results/frozen/analysis.json",
+        prediction="results/predictions/{model}/test.nc",
+        dataset=ancient("results/dataset/test.nc"),
+        digests=DIGESTS,
+        floor="results/floor/test.nc",
+        history="results/models/{model}/history.csv",
+    output:
+        # A directory, so that figures of an older configuration go with it.
+        folder=directory("results/analysis/{model}"),
+    log:
+        "results/logs/analyse/{model}.log",
+    benchmark:
+        "results/benchmarks/analyse/{model}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "debye analyse --frozen {input.frozen} --prediction {input.prediction} --dataset {input.dataset}"
+        " --floor {input.floor} --history {input.history} -o {output.folder} 2>&1 | tee {log}"

@@ -1,0 +1,75 @@
+# The checked configuration, and the functions that the rules ask for their inputs and parameters.
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+try:
+    from debye.config import Config
+    from debye.errors import ConfigError
+    from debye.frozen import slices
+except ImportError as error:
+    raise WorkflowError(
+        f"the package debye cannot be imported by {sys.executable} ({error}); "
+        "run `make setup` and `source .venv/bin/activate`, or `pip install .`"
+    )
+
+try:
+    CONFIG = Config(**config)
+except ConfigError as error:
+    raise WorkflowError(
+        f"configuration: {error} (workflow/README.md describes every key)"
+    )
+
+FROZEN = {name: part.text() for name, part in slices(CONFIG).items()}
+
+# `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
+shell.prefix(f'PATH="$PATH:{Path(sys.executable).parent}"; ')
+
+
+wildcard_constraints:
+    split="train|validation|test",
+    geometry="[a-z][a-z0-9_]*",
+    model="[a-z][a-z0-9_]*",
+    seed=r"\d+",
+
+
+# What every job behind the merges takes as input, see dataset.smk.
+DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
+
+
+def frozen_text(wildcards):
+    """Text of a frozen slice, as configuration and code call for it now."""
+    return FROZEN[wildcards.name]
+
+
+def force_if_stale(wildcards):
+    """No input at all, but the job is made to run where the frozen file is not the text that is called for.
+
+    Snakemake's own trigger, a changed parameter, sleeps where .snakemake was lost or under
+    `--rerun-triggers mtime`; then a changed configuration would silently keep the old results.
+    """
+    path = Path("results/frozen") / f"{wildcards.name}.json"
+    if workflow.is_main_process and path.exists():
+        if path.read_text(encoding="utf-8", errors="replace") != frozen_text(wildcards):
+            workflow.dag.forcefiles.add(str(path))
+    return []
+
+
+def shards_of(split):
+    """Shards that make a split."""
+    return [
+        f"results/shards/{split}/{geometry}/seed{seed}.nc"
+        for geometry, seed in CONFIG.splits[split].shards()
+    ]
+
+
+def shards_to_merge(wildcards):
+    """Shards of the split that is merged."""
+    return shards_of(wildcards.split)
+
+
+def all_shards():
+    """Shards of every split."""
+    return [shard for split in CONFIG.splits for shard in shards_of(split)]

@@ -1,0 +1,51 @@
+# The data set of a split, and the labels' own error.
+#
+# `merge` is a checkpoint for one reason: after it Snakemake looks again at what is still out of date. The jobs behind
+# it take the digest of the data set's content as input and the data set itself as `ancient`. So a shard that was lost
+# and made anew is merged, and nothing is trained again where the same samples came back. Only jobs that depend on a
+# checkpoint directly are looked at again, hence DIGESTS also where a job feels the other splits through a network.
+
+
+checkpoint merge:
+    input:
+        frozen="results/frozen/merge/{split}.json",
+        shards=shards_to_merge,
+    output:
+        dataset="results/dataset/{split}.nc",
+        digest="results/dataset/{split}.digest",
+    log:
+        "results/logs/merge/{split}.log",
+    benchmark:
+        "results/benchmarks/merge/{split}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        shards="results/shards/{split}",
+    shell:
+        "debye merge --frozen {input.frozen} --shards {params.shards} --digest {output.digest} -o {output.dataset}"
+        " 2>&1 | tee {log}"
+
+
+rule floor:
+    input:
+        frozen="results/frozen/floor.json",
+        dataset=ancient("results/dataset/{split}.nc"),
+        digest="results/dataset/{split}.digest",
+    output:
+        floor="results/floor/{split}.nc",
+    log:
+        "results/logs/floor/{split}.log",
+    benchmark:
+        "results/benchmarks/floor/{split}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "debye floor --frozen {input.frozen} {input.dataset} -o {output.floor} 2>&1 | tee {log}"

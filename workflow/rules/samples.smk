@@ -1,0 +1,20 @@
+# Shards: the random shapes and charges of one family and one seed, solved.
+
+
+rule sample:
+    input:
+        frozen="results/frozen/shards/{split}/{geometry}.json",
+    output:
+        shard="results/shards/{split}/{geometry}/seed{seed}.nc",
+    log:
+        "results/logs/sample/{split}/{geometry}/seed{seed}.log",
+    benchmark:
+        "results/benchmarks/sample/{split}/{geometry}/seed{seed}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    shell:
+        "debye sample --frozen {input.frozen} --seed {wildcards.seed} -o {output.shard} 2>&1 | tee {log}"

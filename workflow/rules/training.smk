@@ -1,0 +1,52 @@
+# Networks: trained on the training split, judged on the validation split, asked about the test split.
+
+
+rule train:
+    input:
+        frozen="results/frozen/models/{model}.json",
+        train=ancient("results/dataset/train.nc"),
+        train_digest="results/dataset/train.digest",
+        validation=ancient("results/dataset/validation.nc"),
+        validation_digest="results/dataset/validation.digest",
+    output:
+        checkpoint="results/models/{model}/checkpoint.safetensors",
+        history="results/models/{model}/history.csv",
+    log:
+        "results/logs/train/{model}.log",
+    benchmark:
+        "results/benchmarks/train/{model}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    # As many as the run has, up to 16.
+    threads: 16
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+    params:
+        folder="results/models/{model}",
+        # No output: Snakemake removes outputs before a job, and a killed training goes on from its state.
+        state="results/state/{model}.pt",
+    shell:
+        "debye train --frozen {input.frozen} --train {input.train} --validation {input.validation}"
+        " --state {params.state} -o {params.folder} 2>&1 | tee {log}"
+
+
+rule predict:
+    input:
+        checkpoint="results/models/{model}/checkpoint.safetensors",
+        dataset=ancient("results/dataset/{split}.nc"),
+        digests=DIGESTS,
+    output:
+        prediction="results/predictions/{model}/{split}.nc",
+    log:
+        "results/logs/predict/{model}/{split}.log",
+    benchmark:
+        "results/benchmarks/predict/{model}/{split}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    shell:
+        "debye predict {input.dataset} --model {input.checkpoint} -o {output.prediction} 2>&1 | tee {log}"
