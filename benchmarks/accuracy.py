@@ -1,4 +1,4 @@
-"""Errors of the solver against exact solutions, as README and docs/method.md quote them: `python benchmarks/accuracy.py`."""
+"""Errors of the solver against exact solutions, quoted in README and docs: `python benchmarks/accuracy.py`."""
 
 from unittest import mock
 
@@ -45,7 +45,7 @@ def disc(cells=(32, 64, 128, 256, 512)):
 
 
 def ball(cells=(8, 12, 16, 24, 32)):
-    """Three off-centre charges in a ball, linear ions, ε 2/80; with and without the fit of the interface to its roots."""
+    """Three off-centre charges in a ball, linear ions, ε 2/80; with and without the fit to the edge roots."""
     medium = debye.Medium(ions="linear")
     charges = debye.PointCharges([[2.0, 1.0, 0.0], [-2.0, -1.0, 1.5], [0.5, 2.0, -1.0]], [1.0, -0.5, 0.8])
 
