@@ -69,6 +69,12 @@ lock:  ## the newest versions that pyproject.toml allows, into requirements.lock
 	"$$folder/bin/python" -m pip install --quiet --editable '.[workflow,dev]' && \
 	"$$folder/bin/python" envs/lock.py
 
+.PHONY: figures
+figures: run  ## the figures of README anew, from the default workflow and docs/problem.yaml
+	@folder="$$(mktemp -d)" && trap 'rm -rf "$$folder"' EXIT && \
+	$(BIN)/debye solve docs/problem.yaml -o "$$folder/solution.nc" --plot docs/figures/solution.png
+	@cp results/analysis/resnet/error_by_distance.svg docs/figures/
+
 .PHONY: clean
 clean:  ## remove caches; results and the environment stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
