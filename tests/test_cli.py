@@ -10,6 +10,8 @@ import xarray as xr
 
 import debye
 from debye import cli, schema, store
+from debye.frozen import MergeSlice
+from debye.provenance import code_digest
 
 PROBLEM = """
 grid: {cells: 32, half_width: 16.0, dim: 2}
@@ -96,6 +98,55 @@ def test_truncated_file_is_named_by_info(folder):
     assert done.returncode == 2
     assert "half.nc" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def shards(folder):
+    """A frozen slice and the shards it names."""
+    part = MergeSlice(code=code_digest(), split="train", members=(("disc", 0), ("disc", 1)))
+    store.write_text(folder / "merge.json", part.text())
+    for path, seed in zip(part.shards(folder / "shards"), (0, 1), strict=True):
+        store.write(schema.mock(seed=seed), path)
+    return folder
+
+
+def merge(folder):
+    return run("merge", "--frozen", "merge.json", "--shards", "shards", "-o", "out.nc", cwd=folder)
+
+
+def test_merge_of_whole_shards(shards):
+    done = merge(shards)
+    assert done.returncode == 0, done.stderr
+    assert store.open_dataset(shards / "out.nc").sizes["sample"] == 8
+
+
+def test_wrong_grid_at_merge_is_named(shards):
+    store.write(
+        schema.mock(seed=1, grid=debye.Grid(cells=8, half_width=8.0)), shards / "shards" / "disc" / "seed1.nc"
+    )
+    done = merge(shards)
+    assert done.returncode == 2
+    assert "seed1.nc: grid: found cells=8" in done.stderr.splitlines()[-1]
+    assert not (shards / "out.nc").exists()
+
+
+def test_truncated_shard_at_merge_is_named_and_moved_aside(shards):
+    shard = shards / "shards" / "disc" / "seed1.nc"
+    shard.write_bytes(shard.read_bytes()[:5000])
+    done = merge(shards)
+    assert done.returncode == 2
+    assert "seed1.nc" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (shards / "out.nc").exists()
+    assert shard.with_name("seed1.nc.corrupt").exists()
+
+
+def test_slice_frozen_with_other_code_is_refused(shards):
+    text = (shards / "merge.json").read_text()
+    (shards / "merge.json").write_text(text.replace(code_digest(), "0" * 16))
+    done = merge(shards)
+    assert done.returncode == 2
+    assert "the code changed: run the workflow again" in done.stderr
 
 
 def test_info_says_what_a_file_is(folder):

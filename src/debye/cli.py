@@ -39,13 +39,20 @@ def solve(problem: Path, out: Path, plot: Path | None, rtol: float) -> None:
     from debye.physics.solve import solve as solve_problem
     from debye.store import write
 
+    if plot is not None:
+        from debye.analysis.figures import check_extension, draw_solution
+
+        check_extension(plot)
     solution = solve_problem(load_problem(problem), rtol=rtol)
     dataset = solution.to_dataset()
-    if plot is not None:
-        from debye.analysis.figures import draw_solution
-
-        draw_solution(dataset, plot)
     write(dataset, out)
+    if plot is not None:
+        try:
+            draw_solution(dataset, plot)
+        except BaseException:
+            # Both files or none.
+            out.unlink(missing_ok=True)
+            raise
     click.echo(f"{out}: {solution.report}")
 
 

@@ -9,7 +9,7 @@ installed code is not the code that was frozen.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -24,12 +24,10 @@ Layer = Literal["physics", "learning", "analysis"]
 class Frozen(Model):
     """Base of the slices."""
 
-    code: str = Field(description="digest of the code that could influence the stage")
+    layer: ClassVar[Layer | None] = None
+    """Layer of code that the stage runs; None for the ground alone."""
 
-    @classmethod
-    def layer(cls) -> Layer | None:
-        """Layer of code that the stage runs; None for the ground alone."""
-        return None
+    code: str = Field(description="digest of the code that could influence the stage")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -49,7 +47,7 @@ class Frozen(Model):
             raise FormatError(
                 explain(str(path), found, f"a frozen {cls.__name__}", "run the workflow again")
             ) from None
-        current = code_digest(cls.layer())
+        current = code_digest(cls.layer)
         if frozen.code != current:
             raise ConfigError(
                 explain(
@@ -78,6 +76,8 @@ class Equation(Model):
 class ShardSlice(Frozen):
     """What the samples of one split and family depend on."""
 
+    layer: ClassVar[Layer | None] = "physics"
+
     root_seed: str | int
     split: str
     geometry: Name
@@ -86,11 +86,6 @@ class ShardSlice(Frozen):
     charges_per_shape: int
     max_draws: int
     samples: int
-
-    @classmethod
-    def layer(cls) -> Layer:
-        """See `Frozen.layer`."""
-        return "physics"
 
 
 class MergeSlice(Frozen):
@@ -107,48 +102,36 @@ class MergeSlice(Frozen):
 class FloorSlice(Frozen):
     """What the label floor depends on beside the test split."""
 
+    layer: ClassVar[Layer | None] = "physics"
+
     equation: Equation
     floor: Floor
-
-    @classmethod
-    def layer(cls) -> Layer:
-        """See `Frozen.layer`."""
-        return "physics"
 
 
 class NetworkSlice(Frozen):
     """What training and prediction of one network depend on beside the data."""
 
+    layer: ClassVar[Layer | None] = "learning"
+
     name: Name
     network: Network
-
-    @classmethod
-    def layer(cls) -> Layer:
-        """See `Frozen.layer`."""
-        return "learning"
 
 
 class AnalysisSlice(Frozen):
     """What the error analysis depends on beside predictions and labels."""
 
+    layer: ClassVar[Layer | None] = "analysis"
+
     analysis: Analysis
     gallery: int = Field(ge=1, description="samples whose fields are kept for each gallery of the report")
-
-    @classmethod
-    def layer(cls) -> Layer:
-        """See `Frozen.layer`."""
-        return "analysis"
 
 
 class ReportSlice(Frozen):
     """What the report depends on beside the analyses."""
 
-    report: Report
+    layer: ClassVar[Layer | None] = "analysis"
 
-    @classmethod
-    def layer(cls) -> Layer:
-        """See `Frozen.layer`."""
-        return "analysis"
+    report: Report
 
 
 def slices(config: Config) -> dict[str, Frozen]:
