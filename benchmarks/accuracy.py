@@ -54,7 +54,7 @@ def ball(cells=(8, 12, 16, 24, 32)):
 
     columns = {}
     for name in ("fitted", "interpolated"):
-        fit = mock.patch("debye.physics.cut._fitted", lambda grid, values, roots: values)
+        fit = mock.patch("debye.physics.cut._fitted", lambda grid, values, roots, typical: values)
         with fit if name == "interpolated" else mock.MagicMock():
             whole, solvent = columns[f"{name}: w"], columns[f"{name}: solvent"] = [], []
             for number in cells:

@@ -98,6 +98,60 @@ def test_code_of_a_layer_changes_its_stages(raw: dict[str, Any], monkeypatch: py
     assert {name for name in before if before[name] != after[name]} == SHARDS | {"floor"}
 
 
+NETWORKS = {"models/tiny", "models/tiny_regular"}
+MERGES = {f"merge/{split}" for split in SPLITS}
+COMPUTED_WITH: list[tuple[str, set[str]]] = [
+    ("numpy", SHARDS | {"floor"} | MERGES | NETWORKS | {"analysis", "report"}),
+    ("scipy", SHARDS | {"floor"}),
+    ("pyamg", SHARDS | {"floor"}),
+    ("torch", NETWORKS),
+    ("xarray", MERGES | {"analysis", "report"}),
+    ("netCDF4", MERGES),
+    ("click", set()),
+]
+
+
+@pytest.mark.parametrize(("library", "names"), COMPUTED_WITH, ids=[one[0] for one in COMPUTED_WITH])
+def test_version_of_a_library_changes_the_slices_that_compute_with_it(
+    raw: dict[str, Any], monkeypatch: pytest.MonkeyPatch, library: str, names: set[str]
+) -> None:
+    before = {name: part.text() for name, part in slices(Config(**raw)).items()}
+    monkeypatch.setattr(debye.frozen, "library_versions", with_version(library, "99.0"))
+    after = {name: part.text() for name, part in slices(Config(**raw)).items()}
+    assert {name for name in before if before[name] != after[name]} == names
+
+
+def with_version(library: str, version: str) -> Callable[[str | None], dict[str, str]]:
+    """`library_versions` of a machine where one library has another version."""
+    real = debye.frozen.library_versions
+    return lambda layer=None: {
+        name: version if name == library else installed for name, installed in real(layer).items()
+    }
+
+
+def test_other_libraries_are_refused(
+    raw: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "slice.json"
+    part = slices(Config(**raw))["models/tiny"]
+    file.write_text(part.text(), encoding="utf-8")
+    monkeypatch.setattr(debye.frozen, "library_versions", with_version("torch", "99.0"))
+    frozen_with = part.libraries["torch"]
+    with pytest.raises(
+        ConfigError,
+        match=f"found torch 99.0, expected torch {frozen_with}; the libraries changed: run the workflow again",
+    ):
+        NetworkSlice.load(file)
+
+
+def test_a_file_without_versions_is_refused(raw: dict[str, Any], tmp_path: Path) -> None:
+    """One that an earlier Debye froze."""
+    file = tmp_path / "slice.json"
+    file.write_text(slices(Config(**raw))["merge/train"].model_dump_json(exclude={"libraries"}))
+    with pytest.raises(ConfigError, match=r"expected numpy \(no version in the file\), xarray"):
+        MergeSlice.load(file)
+
+
 def test_round_trip_through_a_file(raw: dict[str, Any], tmp_path: Path) -> None:
     raw["medium"] = {"debye_length": float("inf")}
     for name, part in slices(Config(**raw)).items():

@@ -1,13 +1,29 @@
-"""The digest of the code: prose does not count, code does, and each layer sees itself and what lies below."""
+"""The digest of the code: prose does not count, code does, and each layer sees itself and what lies below.
+
+Versions of libraries: what a layer computes with, as `requirements.lock` would name them.
+"""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from debye.provenance import LAYERS, PACKAGE, canonical_json, code_digest, without_prose
+from debye.provenance import (
+    GROUND,
+    LAYERS,
+    LIBRARIES,
+    PACKAGE,
+    canonical_json,
+    code_digest,
+    library_version,
+    library_versions,
+    source,
+    without_prose,
+)
 
 
 @pytest.fixture
@@ -46,13 +62,20 @@ def test_prose_leaves_every_digest(package: Path, file: str, prose: str) -> None
         ("store.py", {None, *LAYERS}),
         ("config.py", {None, *LAYERS}),
         ("cli.py", set()),
-        ("progress.py", set()),
+        ("progress.py", {None, *LAYERS}),
     ],
 )
 def test_code_changes_the_digest_of_its_layer_and_of_those_above(
     package: Path, file: str, layers: set[str | None]
 ) -> None:
     assert changed_by(package, file, "\nEDITED = 1\n") == layers
+
+
+def test_every_module_stands_in_a_digest_or_decides_nothing() -> None:
+    modules = {path.name for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/*.py")
+    }
+    assert modules == {*GROUND, *LAYERS, "__init__.py", "cli.py", "info.py"}
 
 
 def test_templates_count(package: Path) -> None:
@@ -99,3 +122,46 @@ def test_canonical_json_does_not_know_the_order_of_keys() -> None:
         == canonical_json({"a": [1.0, "ä"], "b": 1})
         == '{"a":[1.0,"ä"],"b":1}'
     )
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with a labelled build of torch and without pyamg."""
+
+    def installed(name: str) -> str:
+        if name == "pyamg":
+            raise metadata.PackageNotFoundError(name)
+        return "9.8.7+cu130" if name == "torch" else "1.2"
+
+    monkeypatch.setattr(metadata, "version", installed)
+    library_version.cache_clear()
+    yield
+    library_version.cache_clear()
+
+
+def test_versions_are_those_installed() -> None:
+    import numpy
+    import torch
+
+    assert library_versions("learning") == {
+        "numpy": numpy.__version__,
+        "torch": torch.__version__.partition("+")[0],
+    }
+    assert set(LIBRARIES) == {None, *LAYERS}
+    assert all(library_versions(layer).keys() == set(names) for layer, names in LIBRARIES.items())
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_machine_s_own_build_is_no_other_version() -> None:
+    assert library_versions("learning") == {"numpy": "1.2", "torch": "9.8.7"}
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_missing_library_is_named_not_raised() -> None:
+    """`snakemake -n` has to work on a login node without every library."""
+    assert library_versions("physics") == {"numpy": "1.2", "scipy": "1.2", "pyamg": "none"}
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_every_file_says_what_it_was_computed_with() -> None:
+    assert source() == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, pyamg none, torch 9.8.7)"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from debye import schema, store
+from debye import merging, schema, store
 from debye.errors import FormatError
 from debye.parameters import Grid, Medium
 from debye.units import coupling
@@ -38,6 +38,15 @@ def test_atomic_leaves_nothing_after_an_error_and_keeps_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_atomic_replaces_the_file_and_never_writes_into_it(tmp_path):
+    target = tmp_path / "file.txt"
+    store.write_text(target, "old")
+    with target.open() as reader:
+        store.write_text(target, "new and longer")
+        assert reader.read() == "old"
+    assert target.read_text() == "new and longer"
+
+
 def test_new_files_have_the_permissions_of_any_other(tmp_path):
     (tmp_path / "plain").write_text("")
     store.write_text(tmp_path / "atomic", "")
@@ -45,8 +54,8 @@ def test_new_files_have_the_permissions_of_any_other(tmp_path):
 
 
 def test_merge_keeps_every_sample_in_the_order_of_its_identity(shards, tmp_path):
-    store.merge(shards, tmp_path / "merged.nc", "title", "digest")
-    store.merge(shards[::-1], tmp_path / "again.nc", "title", "digest")
+    merging.merge(shards, tmp_path / "merged.nc", "title", "digest")
+    merging.merge(shards[::-1], tmp_path / "again.nc", "title", "digest")
     merged, again = (store.open_dataset(tmp_path / name).load() for name in ("merged.nc", "again.nc"))
     xr.testing.assert_equal(merged, again)
     identities = list(
@@ -69,7 +78,7 @@ def test_merge_keeps_every_sample_in_the_order_of_its_identity(shards, tmp_path)
 def test_fields_lie_one_sample_a_chunk_and_uncompressed(shards, tmp_path):
     import h5py
 
-    store.merge(shards, tmp_path / "merged.nc", "title", "digest")
+    merging.merge(shards, tmp_path / "merged.nc", "title", "digest")
     with h5py.File(tmp_path / "merged.nc") as file:
         for name in ("regular_potential", "level_set"):
             assert file[name].chunks == (1, 17, 17)
@@ -88,14 +97,59 @@ def test_content_digest_sees_content_and_not_time():
 def test_shard_on_another_grid_is_refused(shards, tmp_path):
     store.write(schema.mock(grid=Grid(cells=8, half_width=8.0), geometry="disc", seed=9), tmp_path / "odd.nc")
     with pytest.raises(FormatError, match=r"odd\.nc: grid: found cells=8.*expected cells=16"):
-        store.merge([*shards, tmp_path / "odd.nc"], tmp_path / "merged.nc", "title", "digest")
+        merging.merge([*shards, tmp_path / "odd.nc"], tmp_path / "merged.nc", "title", "digest")
     assert not (tmp_path / "merged.nc").exists()
     assert (tmp_path / "odd.nc").exists()
 
 
 def test_sample_named_twice_is_refused(shards, tmp_path):
     with pytest.raises(FormatError, match="twice"):
-        store.merge([*shards, shards[0]], tmp_path / "merged.nc", "title", "digest")
+        merging.merge([*shards, shards[0]], tmp_path / "merged.nc", "title", "digest")
+
+
+def test_shard_of_another_configuration_or_split_is_refused(shards, tmp_path):
+    other = schema.mock(geometry="disc", seed=9)
+    for changed in (
+        other.assign_attrs(configuration='{"mock":2}'),
+        other.assign_attrs(geometry_parameters='{"disc":["radius","center_x","center_y"]}'),
+    ):
+        store.write(changed, tmp_path / "other.nc")
+        with pytest.raises(FormatError, match=r"configuration.*one for the family disc"):
+            merging.merge([*shards, tmp_path / "other.nc"], tmp_path / "merged.nc", "title", "digest")
+    store.write(schema.mock(geometry="a").assign_attrs(configuration='{"split":"test"}'), tmp_path / "a.nc")
+    store.write(schema.mock(geometry="b").assign_attrs(configuration='{"split":"train"}'), tmp_path / "b.nc")
+    with pytest.raises(FormatError, match="one split"):
+        merging.merge([tmp_path / "a.nc", tmp_path / "b.nc"], tmp_path / "merged.nc", "title", "digest")
+
+
+def test_shard_out_of_order_or_overlapping_another_is_refused(shards, tmp_path):
+    mixed = schema.mock(geometry="disc", seed=9).isel(sample=[1, 0, 2, 3])
+    store.write(mixed, tmp_path / "mixed.nc")
+    with pytest.raises(FormatError, match="in order"):
+        merging.merge([tmp_path / "mixed.nc"], tmp_path / "merged.nc", "title", "digest")
+    whole = schema.mock(geometry="disc", seed=9)
+    for name, rows in (("even.nc", [0, 2]), ("odd.nc", [1, 3])):
+        store.write(whole.isel(sample=rows), tmp_path / name)
+    with pytest.raises(FormatError, match="twice"):
+        merging.merge([tmp_path / "even.nc", tmp_path / "odd.nc"], tmp_path / "merged.nc", "title", "digest")
+
+
+@pytest.mark.parametrize("name", [name for name in schema.VARIABLES if name not in schema.MEASURED])
+def test_content_digest_sees_every_variable(name):
+    one = schema.mock()
+    other = one.copy(deep=True)
+    values = other[name].values.copy()
+    values[(1,) + (0,) * (values.ndim - 1)] = "other" if values.dtype.kind in "OUT" else 7
+    assert store.content_digest(one) != store.content_digest(other.assign({name: (one[name].dims, values)}))
+
+
+def test_content_digest_sees_the_grid_and_the_names_of_parameters(shards, tmp_path):
+    one = schema.mock()
+    wider = one.assign_coords(x=one["x"] * 2, y=one["y"] * 2)
+    renamed = one.assign_attrs(geometry_parameters='{"disc":["a","b","c"]}')
+    assert len({store.content_digest(dataset) for dataset in (one, wider, renamed)}) == 3
+    digest = merging.merge(shards, tmp_path / "merged.nc", "title", "digest")
+    assert digest == store.content_digest(store.open_dataset(tmp_path / "merged.nc"))
 
 
 @pytest.mark.parametrize("size", [0, 7, 3000, -2000])
@@ -103,7 +157,7 @@ def test_truncated_shard_is_moved_aside_and_named(shards, tmp_path, size):
     content = shards[1].read_bytes()
     shards[1].write_bytes(content[:size])
     with pytest.raises(FormatError, match=r"disc1\.nc.*moved aside"):
-        store.merge(shards, tmp_path / "merged.nc", "title", "digest")
+        merging.merge(shards, tmp_path / "merged.nc", "title", "digest")
     assert not shards[1].exists()
     assert (tmp_path / "disc1.nc.corrupt").exists()
     assert not (tmp_path / "merged.nc").exists()
@@ -111,7 +165,7 @@ def test_truncated_shard_is_moved_aside_and_named(shards, tmp_path, size):
 
 def test_missing_shard_is_named(shards, tmp_path):
     with pytest.raises(FormatError, match="no such file"):
-        store.merge([*shards, tmp_path / "none.nc"], tmp_path / "merged.nc", "title", "digest")
+        merging.merge([*shards, tmp_path / "none.nc"], tmp_path / "merged.nc", "title", "digest")
 
 
 @pytest.mark.parametrize("dim", [2, 3])
@@ -133,12 +187,12 @@ def test_derived_fields(tmp_path, dim):
 
 LIMITED = """
 import resource, sys
-from debye import store
-store.merge(sys.argv[2:3], sys.argv[3], "warm-up", "digest")
+from debye import merging, store
+merging.merge(sys.argv[2:3], sys.argv[3], "warm-up", "digest")
 pages = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
 allowed = pages + int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
-store.merge(sys.argv[4:], sys.argv[3], "title", "digest")
+merging.merge(sys.argv[4:], sys.argv[3], "title", "digest")
 """
 
 
@@ -169,8 +223,8 @@ def test_merge_of_more_than_the_memory_it_may_use(tmp_path):
     assert store.open_dataset(tmp_path / "merged.nc").sizes["sample"] == 1500
     # The same limit does stop a merge that holds everything at once.
     eager = (
-        LIMITED.replace('store.merge(sys.argv[4:], sys.argv[3], "title", "digest")', "").replace(
-            "from debye import store", "from debye import store; import xarray"
+        LIMITED.replace('merging.merge(sys.argv[4:], sys.argv[3], "title", "digest")', "").replace(
+            "from debye import merging, store", "from debye import merging, store; import xarray"
         )
         + "\nxarray.concat([store.open_raw(path).load() for path in sys.argv[4:]], 'sample')\n"
     )

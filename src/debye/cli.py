@@ -85,7 +85,7 @@ def sample(frozen: Path, seed: int, out: Path) -> None:
 def merge(frozen: Path, shards: Path, out: Path, digest: Path | None) -> None:
     """Merge the shards of a split into one data set."""
     from debye.frozen import MergeSlice
-    from debye.store import merge as merge_shards
+    from debye.merging import merge as merge_shards
     from debye.store import write_text
 
     part = MergeSlice.load(frozen)

@@ -143,18 +143,30 @@ def grid_of(dataset: xr.Dataset) -> Grid:
     return grid
 
 
+def coordinate_attributes(name: str) -> dict[str, str]:
+    """CF attributes of a coordinate."""
+    units, long_name = COORDINATES[name]
+    return {"units": units, "long_name": long_name, "axis": name.upper()}
+
+
+def variable_attributes(name: str) -> dict[str, str]:
+    """CF attributes of a variable of the format."""
+    variable = VARIABLES[name]
+    attributes = {"long_name": variable.long_name}
+    if variable.units is not None:
+        attributes["units"] = variable.units
+    return attributes
+
+
 def describe(dataset: xr.Dataset) -> xr.Dataset:
     """Return the data set with CF attributes on every variable of the format and on its coordinates."""
     described = dataset.copy()
-    for name, (units, long_name) in COORDINATES.items():
+    for name in COORDINATES:
         if name in described.coords:
-            described[name].attrs = {"units": units, "long_name": long_name, "axis": name.upper()}
-    for name, variable in VARIABLES.items():
+            described[name].attrs = coordinate_attributes(name)
+    for name in VARIABLES:
         if name in described:
-            attributes = {"long_name": variable.long_name}
-            if variable.units is not None:
-                attributes["units"] = variable.units
-            described[name].attrs = attributes
+            described[name].attrs = variable_attributes(name)
     return described
 
 

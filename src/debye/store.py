@@ -1,4 +1,4 @@
-"""Files on disk: written whole or not at all, opened lazily, merged with bounded memory."""
+"""Files on disk: written whole or not at all, opened lazily."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import xarray as xr
 
 from debye import schema
 from debye.errors import FormatError, explain
-from debye.progress import track
+from debye.parameters import Grid
 from debye.units import coupling
 
 BLOCK = 64
@@ -184,143 +184,37 @@ def coulomb_potential(dataset: xr.Dataset) -> xr.DataArray:
     return described
 
 
-def content_digest(dataset: xr.Dataset) -> str:
+class ContentDigest:
     """SHA-256 over the content of a data set: what was solved, not when or how fast.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        In the format; read block by block.
+    Each variable is digested on its own, so that any size of block gives the same digest.
     """
-    digest = hashlib.sha256()
-    for name in schema.VARIABLES:
-        if name in schema.MEASURED:
-            continue
-        array = dataset[name]
-        digest.update(name.encode())
-        for start in range(0, array.sizes["sample"], BLOCK):
-            values = array.isel(sample=slice(start, start + BLOCK)).values
-            digest.update(
-                json.dumps(values.tolist()).encode() if values.dtype.kind in "OUT" else values.tobytes()
-            )
-    return digest.hexdigest()
+
+    def __init__(self) -> None:
+        self._each = {name: hashlib.sha256() for name in schema.VARIABLES if name not in schema.MEASURED}
+        self._types: dict[str, str] = {}
+
+    def update(self, name: str, values: np.ndarray) -> None:
+        """Add the next samples of a variable."""
+        if name not in self._each:
+            return
+        text = values.dtype.kind in "OUT"
+        self._types[name] = f"{'text' if text else values.dtype.str}{list(values.shape[1:])}"
+        content = json.dumps(values.tolist())[1:-1].replace(", ", ",") + "," if text else values.tobytes()
+        self._each[name].update(content.encode() if isinstance(content, str) else content)
+
+    def hexdigest(self, grid: Grid, parameters: Mapping[str, list[str]]) -> str:
+        """Digest of all that was added, of the grid, and of the names of the shape parameters."""
+        parts = [grid.model_dump_json(), json.dumps(dict(parameters), sort_keys=True)]
+        parts += [f"{name} {self._types.get(name)} {one.hexdigest()}" for name, one in self._each.items()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> str:
-    """Merge shards into one data set, ordered by family, seed and index, with bounded memory.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        Shards on the same grid, in the same format.
-    out : path
-        The data set; written whole or not at all.
-    title, code_digest : str
-        For its root attributes.
-
-    Returns
-    -------
-    str
-        `content_digest` of the data set: equal for equal samples, whenever and wherever they were solved.
-
-    Raises
-    ------
-    FormatError
-        If a shard is truncated or invalid (it is moved aside as `….corrupt`, so that the next run makes it anew),
-        lies on another grid, was made from another configuration, or holds a sample that another shard holds too.
-    """
-    if not paths:
-        raise FormatError(explain("merge", "no shards", "at least one", "name the shards to merge"))
-    # One thread: HDF5 serialises reading and writing anyway, and each further thread would hold a further block.
-    with dask.config.set(scheduler="synchronous"):
-        return _merge(paths, out, title, code_digest)
-
-
-def _merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> str:
-    shards = [_open_shard(path) for path in track(paths, len(paths), "checking shards")]
-    try:
-        _same_grid(paths, shards)
-        order = sorted(range(len(shards)), key=lambda i: _identity(shards[i])[0])
-        merged = _concatenate([shards[i] for i in order])
-        _no_sample_twice(merged)
-        parameters: dict[str, list[str]] = {}
-        configuration: dict[str, Any] = {}
-        for i in order:
-            parameters |= json.loads(shards[i].attrs["geometry_parameters"])
-            configuration[_identity(shards[i])[0][0]] = json.loads(shards[i].attrs["configuration"])
-        merged.attrs = schema.root_attributes(title, json.dumps(configuration), code_digest, parameters)
-        merged.attrs["shards"] = json.dumps([Path(paths[i]).name for i in order])
-        merged.attrs["content_digest"] = content_digest(merged)
-        write(schema.describe(merged), out)
-        return str(merged.attrs["content_digest"])
-    finally:
-        for shard in shards:
-            shard.close()
-
-
-def _open_shard(path: str | Path) -> xr.Dataset:
-    try:
-        shard = open_raw(path)
-        schema.validate(shard, str(path))
-    except FormatError as error:
-        aside = Path(f"{path}.corrupt")
-        if Path(path).exists():
-            Path(path).replace(aside)
-            raise FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)") from None
-        raise
-    return shard
-
-
-def _identity(dataset: xr.Dataset) -> list[tuple[str, int, int]]:
-    columns = (dataset[name].values.tolist() for name in ("geometry", "seed", "index"))
-    return list(zip(*columns, strict=True))
-
-
-def _same_grid(paths: Sequence[str | Path], shards: Sequence[xr.Dataset]) -> None:
-    first = schema.grid_of(shards[0])
-    for path, shard in zip(paths, shards, strict=True):
-        grid = schema.grid_of(shard)
-        if grid != first:
-            raise FormatError(
-                explain(
-                    f"{path}: grid",
-                    grid,
-                    f"{first} as in {paths[0]}",
-                    "merge shards of one grid; delete the other",
-                )
-            )
-
-
-def _no_sample_twice(merged: xr.Dataset) -> None:
-    identities = _identity(merged)
-    if len(set(identities)) < len(identities):
-        seen: set[tuple[str, int, int]] = set()
-        twice = next(one for one in identities if one in seen or seen.add(one))  # type: ignore[func-returns-value]
-        raise FormatError(
-            explain(
-                "merge",
-                f"sample (family, seed, index) = {twice} twice",
-                "each sample once",
-                "name each shard once",
-            )
-        )
-
-
-def _concatenate(shards: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Concatenate along `sample`, ragged rows padded to the longest."""
-    charges = max(shard.sizes["charge"] for shard in shards)
-    parameters = max(shard.sizes["parameter"] for shard in shards)
-    padded = []
-    for shard in shards:
-        wider = {
-            "charge": (0, charges - shard.sizes["charge"]),
-            "parameter": (0, parameters - shard.sizes["parameter"]),
-        }
-        fill: Mapping[str, float] = {
-            "charge_value": 0.0,
-            "charge_position": np.nan,
-            "geometry_parameter": np.nan,
-        }
-        ragged = shard[list(fill)].pad(wider, constant_values=dict(fill))
-        padded.append(shard.drop_dims(["charge", "parameter"]).merge(ragged, join="exact"))
-    return xr.concat(padded, dim="sample", join="exact", coords="minimal", compat="override", data_vars="all")
+def content_digest(dataset: xr.Dataset) -> str:
+    """Digest of the content of a data set in the format, read block by block; see `ContentDigest`."""
+    digest = ContentDigest()
+    for start in range(0, dataset.sizes["sample"], BLOCK):
+        block = dataset.isel(sample=slice(start, start + BLOCK))
+        for name in schema.VARIABLES:
+            digest.update(name, block[name].values)
+    return digest.hexdigest(schema.grid_of(dataset), schema.parameter_names(dataset))

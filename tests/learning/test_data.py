@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from debye import schema, store
+from debye import merging, schema, store
 from debye.config import Network, Training
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
@@ -29,7 +29,7 @@ def test_padded_charges_have_a_finite_place(mock_file: Callable[..., Path], tmp_
     few, many = schema.mock(charges=1, geometry="disc"), schema.mock(charges=3, geometry="star")
     for name, dataset in (("few", few), ("many", many)):
         store.write(dataset, tmp_path / f"{name}.nc")
-    store.merge([tmp_path / "few.nc", tmp_path / "many.nc"], tmp_path / "both.nc", "both", "test")
+    merging.merge([tmp_path / "few.nc", tmp_path / "many.nc"], tmp_path / "both.nc", "both", "test")
     batch = Samples(tmp_path / "both.nc").__getitems__([0, 5])
     assert batch.value.shape == (2, 3)
     assert bool(torch.isfinite(batch.position).all())

@@ -4,6 +4,7 @@ import pytest
 import debye
 from debye.parameters import Solver
 from debye.physics.algebra import LARGEST_EXPONENT, sinh
+from debye.physics.solve import prepare
 
 
 def test_continued_sinh_is_smooth_monotone_and_never_overflows():
@@ -80,3 +81,27 @@ def test_zero_charge_on_a_zero_box_is_the_zero_solution(problem):
     solution = debye.solve(problem(32, charges=debye.PointCharges([[3.0, 1.0]], [0.0]), boundary="zero"))
     assert solution.report.converged
     assert not solution.regular.any()
+
+
+def test_line_search_takes_back_a_step_that_is_too_long(problem):
+    prepared = prepare(problem(32))
+    system = prepared._system
+    load = prepared.discretisation.load(prepared.problem.charges)
+    right, bubble = load.right_hand_side[prepared.discretisation.interior], load.bubble_values
+    start = np.zeros_like(right)
+    start[prepared.discretisation.cut.level_set[prepared.discretisation.interior] < 0] = 1.0
+    energy, residual, _, _ = system._state(start, right, bubble)
+    step = -1e3 * residual / np.linalg.norm(residual)
+    assert system._state(start + step, right, bubble)[0] > energy
+    moved = system._line_search(start, step, energy, residual, right, bubble)
+    assert moved is not None
+    assert moved[1][0] < energy
+    # Uphill there is nothing to take.
+    assert system._line_search(start, -step, energy, residual, right, bubble) is None
+
+
+@pytest.mark.parametrize("charge", [2.0, 20.0])
+def test_strong_charges_converge_with_damping(problem, charge):
+    strong = debye.solve(problem(64, charges=debye.PointCharges([[3.0, 1.0]], [charge])))
+    assert strong.report.converged
+    assert np.abs(strong.regular[strong.level_set > 0]).max() > 5.0

@@ -70,7 +70,8 @@ def test_ball_with_off_centre_charges_is_second_order(linear):
         errors.append(relative_l2(solution.nodal, exact(grid.points())))
     rate, table = fitted_rate(cells, errors)
     assert rate >= 1.8, table
-    assert errors[-1] <= 2e-3, table
+    # Interpolating the sampled distance, instead of fitting the true roots, gives 1.4e-3.
+    assert errors[-1] <= 1e-3, table
 
 
 @pytest.mark.parametrize(("charge", "at_interface"), [(0.01, 0.1), (0.1, 1.0), (0.5, 4.0)])
@@ -97,10 +98,9 @@ def test_radial_sinh_problem_is_second_order_and_newton_ends_quadratically(charg
         residuals = np.array(solution.report.residuals[1:])
         steps = residuals[residuals > 1e-13]
         if number == 128 and at_interface > 0.5:
-            # e_{k+1} ≤ C e_k² shows as an exponent near 2 in the last steps above round-off.
-            exponents = np.log(steps[1:]) / np.log(steps[:-1])
-            assert (steps[1:] <= 100 * steps[:-1] ** 1.8).any(), steps
-            assert exponents.max() > 1.3, steps
+            # The last step above round-off, from a residual that linear convergence would not square.
+            assert 1e-9 < steps[-2] < 1e-3, steps
+            assert steps[-1] < 1e-3 * steps[-2], steps
     rate, table = fitted_rate(cells, errors)
     assert rate >= 1.9, table
     assert errors[2] <= 5e-4, table

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import ellipe
 
 import debye
+from debye.physics import cut as cut_module
 from debye.physics.cut import find_cut
 from debye.physics.quadrature import interface_quadrature, side_quadrature
 from tests.physics.rates import fitted_rate
@@ -153,3 +154,51 @@ def test_level_set_of_another_scale_gives_the_same_cut():
     steep, ball = find_cut(grid, Steep()), find_cut(grid, debye.Ball((0.0, 0.0), 4.0))
     np.testing.assert_array_equal(steep.simplex, ball.simplex)
     np.testing.assert_allclose(steep.ell, ball.ell, atol=1e-8)
+
+
+class Slab:
+    """A disc with a strip of solute beside it, or a slit of solvent in it, at any place and of any width."""
+
+    bounds = (np.array([-12.0, -12.0]), np.array([12.0, 12.0]))
+
+    def __init__(self, at, width, slit):
+        self.at, self.width, self.slit = at, width, slit
+
+    def __call__(self, points):
+        disc = np.hypot(*points.T) - 8.0
+        strip = np.maximum(np.abs(points[:, 0] - self.at) - self.width / 2, np.abs(points[:, 1]) - 4.0)
+        return np.maximum(disc, -strip) if self.slit else np.minimum(disc, strip)
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.06, 0.6), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_features_thinner_than_a_cell_are_refused_wherever_they_lie(share, width, slit):
+    # h = 1 Å; no node lies in the strip.
+    at = (2.0 if slit else 9.0) + min(max(share, width / 2 + 0.01), 0.99 - width / 2)
+    with pytest.raises(debye.GeometryError, match="crossed twice"):
+        find_cut(debye.Grid(cells=32, half_width=16.0), Slab(at, width, slit))
+
+
+def test_interface_that_bends_within_a_cell_is_refused(monkeypatch):
+    monkeypatch.setattr(cut_module, "_refuse_double_crossings", lambda *_: None)
+    grid = debye.Grid(cells=32, half_width=8.0)
+    with pytest.raises(debye.GeometryError, match="bends"):
+        find_cut(grid, debye.Ball((0.0, 0.0), 0.45))
+    find_cut(grid, debye.Ball((0.0, 0.0), 2.0))
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("scale", [0.01, 7.0, 1e4])
+def test_the_cut_does_not_depend_on_the_units_of_the_level_set(dim, scale):
+    ball = debye.Ball((0.1, 0.2, -0.3)[:dim], 5.0)
+
+    class Scaled:
+        bounds = ball.bounds
+
+        def __call__(self, points):
+            return scale * ball(points)
+
+    grid = debye.Grid(cells=16, half_width=9.0, dim=dim)
+    one, two = find_cut(grid, ball), find_cut(grid, Scaled())
+    np.testing.assert_array_equal(one.simplex, two.simplex)
+    np.testing.assert_allclose(one.ell, two.ell, atol=1e-4)

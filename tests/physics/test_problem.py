@@ -143,3 +143,36 @@ def test_evaluate_refuses_points_outside_the_box(problem):
     np.testing.assert_allclose(
         solution.evaluate(solution.problem.grid.points()), solution.potential.ravel(), rtol=1e-9
     )
+
+
+def test_charges_do_not_freeze_the_callers_array_and_must_not_coincide():
+    positions, values = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.1, 0.2])
+    charges = debye.PointCharges(positions, values)
+    positions[0], values[0] = 5.0, 5.0
+    assert charges.positions[0].tolist() == [1.0, 0.0]
+    assert charges.values[0] == 0.1
+    with pytest.raises(debye.ChargeError, match="two at"):
+        debye.PointCharges([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [0.1, 0.1, -0.1])
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
+def test_depth_of_a_charge_does_not_depend_on_the_scale_of_the_level_set(scale):
+    class Own:
+        bounds = (np.array([-8.0, -8.0]), np.array([8.0, 8.0]))
+
+        def __call__(self, points):
+            return scale * (np.hypot(*points.T) - 8.0)
+
+    grid = debye.Grid(cells=32, half_width=16.0)
+    for place in ([3.2, 0.0], [0.0, 0.0], [6.9, 0.0]):
+        debye.Problem(grid, Own(), debye.PointCharges([place], [0.1]))
+    with pytest.raises(debye.ChargeError, match="from the interface"):
+        debye.Problem(grid, Own(), debye.PointCharges([[7.2, 0.0]], [0.1]))
+
+
+def test_tolerance_of_the_solver_counts(problem):
+    from debye.parameters import Solver
+
+    tight = debye.solve(problem(32), solver=Solver(rtol=1e-12)).report
+    assert tight.relative_residual <= 1e-12
+    assert debye.solve(problem(32), rtol=1e-4, solver=Solver(rtol=1e-12)).report.relative_residual > 1e-12

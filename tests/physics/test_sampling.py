@@ -8,6 +8,7 @@ from debye import schema
 from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Floor, StarFamily
 from debye.frozen import Equation, FloorSlice, ShardSlice
 from debye.parameters import Grid, Medium, Solver
+from debye.physics import sampling
 from debye.physics.floor import make_floor, rebuild_shape
 from debye.physics.problem import distance_inside
 from debye.physics.sampling import make_shard, samples
@@ -143,3 +144,43 @@ def test_floor_is_the_difference_to_a_finer_grid(tmp_path):
             tmp_path / "shard.nc",
             tmp_path / "f.nc",
         )
+
+
+def test_refusals_are_counted_exactly(monkeypatch):
+    real_draw, real_solve = sampling.draw_charges, sampling.Prepared.solve
+    calls = {"draws": 0, "solves": 0}
+
+    def draw(*arguments):
+        calls["draws"] += 1
+        # The first call probes the room of the shape; the second, of sample 0, finds no place.
+        if calls["draws"] == 2:
+            raise sampling.NoRoomError("no place", 500)
+        return real_draw(*arguments)[0], 3
+
+    def solve(self, charges, *rest):
+        calls["solves"] += 1
+        if calls["solves"] == 1:
+            raise debye.SolveError("no verdict")
+        return real_solve(self, charges, *rest)
+
+    monkeypatch.setattr(sampling, "draw_charges", draw)
+    monkeypatch.setattr(sampling.Prepared, "solve", solve)
+    first, second = samples(part("disc"), 0, range(2))
+    # Sample 0: 3 of the probe, 500 without a place, 3 before the failed solve, 3 before the good one.
+    assert (first.rejected_shapes, first.rejected_charges, first.rejected_solves) == (0, 509, 1)
+    assert (second.rejected_shapes, second.rejected_charges, second.rejected_solves) == (0, 3, 0)
+
+
+def test_refused_shapes_stand_with_the_first_sample_of_their_group(monkeypatch):
+    real = sampling.prepare
+    calls = {"count": 0}
+
+    def prepare(*arguments):
+        calls["count"] += 1
+        if calls["count"] <= 2:
+            raise debye.GeometryError("refused")
+        return real(*arguments)
+
+    monkeypatch.setattr(sampling, "prepare", prepare)
+    counted = [draw.rejected_shapes for draw in samples(part("disc"), 0, range(4))]
+    assert counted == [2, 0, 0, 0]

@@ -1,11 +1,12 @@
 """The algebra of one geometry: conjugate gradients under one multigrid hierarchy, and damped Newton around them.
 
-The equation is the optimality condition of the convex energy
+The equation is the optimality condition of the energy
 
     E(W) = ½ WᵀA W - bᵀW + mᵀF(W) + kᵀF(Q W + B_q),      F' = f = sinh (or the identity),
 
-so Newton with Armijo's rule on E converges from anywhere. The hierarchy is built once, for the linearisation at u = 0,
-and preconditions every Newton step of every charge set on the geometry. Every solve ends with a verdict.
+which is convex where A is positive definite, and the penalty sees to that: so Newton with Armijo's rule on E goes down
+from anywhere. The hierarchy is built once, for the linearisation at u = 0, and preconditions every Newton step of every
+charge set on the geometry. Every solve ends with a verdict.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Report:
     cg_iterations : tuple of int
         Conjugate-gradient iterations in each of them.
     residuals : tuple of float
-        Residual of the discrete equation before the first step and after each, relative to the norm of its data.
+        1 before the first step, and the residual of the discrete equation after each, relative to the norm of its
+        data: loads and boundary values, without the ionic term.
     seconds : dict
         Wall time by phase: "geometry", "multigrid" (shared by all charge sets of a geometry), "load", "iterate".
     """

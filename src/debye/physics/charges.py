@@ -29,7 +29,7 @@ class PointCharges:
     Raises
     ------
     ChargeError
-        If there is no charge, the shapes do not match, or a number is not finite.
+        If there is no charge, the shapes do not match, a number is not finite, or two charges coincide.
 
     Examples
     --------
@@ -42,8 +42,9 @@ class PointCharges:
 
     def __init__(self, positions: ArrayLike, values: ArrayLike) -> None:
         try:
-            found_positions = np.atleast_2d(np.asarray(positions, dtype=float))
-            found_values = np.atleast_1d(np.asarray(values, dtype=float))
+            # Copies: what is frozen below must not be the caller's own array.
+            found_positions = np.array(positions, dtype=float, ndmin=2)
+            found_values = np.array(values, dtype=float, ndmin=1)
         except (TypeError, ValueError):
             raise ChargeError(
                 explain(
@@ -76,6 +77,13 @@ class PointCharges:
                 raise ChargeError(
                     explain(f"charges.{name}", numbers.tolist(), "finite numbers", "mend the value")
                 )
+        places, first = np.unique(found_positions, axis=0, return_index=True)
+        if len(places) < len(found_positions):
+            twice = sorted(set(range(len(found_positions))) - set(first.tolist()))[0]
+            place = found_positions[twice].tolist()
+            raise ChargeError(
+                explain("charges", f"two at {place} Å", "each at a place of its own", "add their values")
+            )
         found_positions.setflags(write=False)
         found_values.setflags(write=False)
         object.__setattr__(self, "positions", found_positions)

@@ -30,6 +30,12 @@ Ints = NDArray[np.int64]
 NUDGE = 1e-10
 """Least |φ| at a node, in cells: a vertex on the interface is moved off it by this much."""
 
+SAMPLE_STEP = 1 / 24
+"""Share of an edge between two looks for a feature thinner than a cell; thinner still than this may go unseen."""
+
+MOST_GRAZING_SLOPE = 0.6
+"""Steepest crossing, as a sine of the angle, of an interface that counts as grazing: a circle of 1.5 cells has 0.58."""
+
 MOST_SAGITTA = 0.25
 """Most distance, in cells, between the flat piece and the true interface before a shape counts as not resolved."""
 
@@ -91,14 +97,15 @@ def find_cut(grid: Grid, shape: Shape) -> Cut:
     inside = (values < 0).reshape(grid.shape)
     nodes, simplex, kind = _cut_simplices(inside, grid)
     roots = _edge_roots(grid, shape, values)
-    _refuse_double_crossings(grid, shape, values)
+    typical = _steepness_at_interface(grid, values, roots)
+    _refuse_double_crossings(grid, shape, values, typical)
     if grid.dim == 2:
         ell, normal = _through_roots(grid, nodes, kind, inside.ravel(), roots)
     else:
-        ell, normal = _normalised(grid, kind, _fitted(grid, values, roots)[nodes])
+        ell, normal = _normalised(grid, kind, _fitted(grid, values, roots, typical)[nodes])
     order = np.argsort(simplex)
     cut = Cut(grid, values, nodes[order], simplex[order], kind[order], ell[order], normal[order])
-    _refuse_bends(cut, shape)
+    _refuse_bends(cut, shape, typical)
     return cut
 
 
@@ -251,7 +258,7 @@ def _normalised(grid: Grid, kind: Ints, ell: Floats) -> tuple[Floats, Floats]:
     return ell / length[:, None], gradient / length[:, None]
 
 
-def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
+def _fitted(grid: Grid, values: Floats, roots: Floats, typical: float) -> Floats:
     """3-D: nodal values whose linear interpolant vanishes as near as can be to all true edge roots."""
     steps = edge_offsets(grid.dim) @ strides(grid)
     number, low = np.nonzero(np.isfinite(roots))
@@ -263,7 +270,7 @@ def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
     weights = np.concatenate([(1.0 - t) * scale, t * scale])
     misfit = sparse.csr_array((weights, (np.tile(rows, 2), local)), shape=(len(low), len(used)))
     start = values[used]
-    change = lsqr(misfit, -(misfit @ start), damp=0.05 / grid.spacing, atol=1e-8, btol=1e-8)[0]
+    change = lsqr(misfit, -(misfit @ start), damp=0.05 / (typical * grid.spacing), atol=1e-8, btol=1e-8)[0]
     # Values keep their sign: a node changes side only if the shape says so.
     moved = np.where(
         start < 0, np.minimum(start + change, 0.05 * start), np.maximum(start + change, 0.05 * start)
@@ -273,48 +280,73 @@ def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
     return fitted
 
 
-def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats) -> None:
+def _steepness_at_interface(grid: Grid, values: Floats, roots: Floats) -> float:
+    """Typical |∇φ| where the interface runs: 1 for a distance, anything for a level set of another scale."""
+    crossed = np.isfinite(roots).any(axis=0).reshape(grid.shape)
+    parts = np.gradient(values.reshape(grid.shape), grid.spacing)
+    square = np.sum([part**2 for part in parts], axis=0)
+    return float(np.sqrt(np.median(square[crossed])))
+
+
+def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats, typical: float) -> None:
     """Refuse features between nodes; an edge that a smooth interface merely grazes is no such feature.
 
-    A grazing interface leaves the level set along the edge nearly linear, a thin feature does not.
+    A grazing interface leaves the level set along the edge nearly linear and crosses it at a small angle; a thin
+    feature crosses some edge steeply.
     """
     field = values.reshape(grid.shape)
-    # A level set that is no distance may be steeper than 1: its own steepest difference bounds it.
-    steepest = max(1.0, *(np.abs(np.diff(field, axis=axis)).max() / grid.spacing for axis in range(grid.dim)))
+    steepest = max(np.abs(np.diff(field, axis=axis)).max() / grid.spacing for axis in range(grid.dim))
     for offset in edge_offsets(grid.dim):
         low_values, high_values = _edge_pairs(grid, values, offset)
-        length = grid.spacing * np.sqrt(offset.sum())
         same = (low_values < 0) == (high_values < 0)
+        # On any other edge the level set cannot reach zero between its ends.
+        length = grid.spacing * np.sqrt(offset.sum())
         chosen = same & (np.abs(low_values) + np.abs(high_values) <= steepest * length)
         low, high = _edges(grid, offset, chosen)
-        start = _coordinates(grid, low)
-        for t in (0.25, 0.5, 0.75):
-            crossed = np.flatnonzero(
-                (level(shape, start + t * grid.spacing * offset) < 0) != (values[low] < 0)
-            )
-            points = start[crossed] + t * grid.spacing * offset
-            between = (1.0 - t) * values[low[crossed]] + t * values[high[crossed]]
-            bend = np.abs(np.asarray(shape(points), dtype=float) - between) / (steepest * grid.spacing)
-            if (bend > MOST_SAGITTA).any():
-                place = points[np.argmax(bend)].round(3).tolist()
-                raise GeometryError(
-                    explain(
-                        "solute",
-                        f"an edge of the grid crossed twice near {place} Å (cell {grid.spacing:g} Å)",
-                        "a shape without features thinner than a cell",
-                        "use more cells or smooth the shape",
-                    )
+        edge, t = _second_crossings(grid, shape, values, low, offset)
+        start = _coordinates(grid, low[edge])
+        nearby = np.stack(
+            [start + (t + s * SAMPLE_STEP)[:, None] * grid.spacing * offset for s in (-1, 0, 1)]
+        )
+        before, at, after = np.asarray(shape(nearby.reshape(-1, grid.dim)), dtype=float).reshape(3, -1)
+        between = (1.0 - t) * values[low[edge]] + t * values[high[edge]]
+        bend = np.abs(at - between) / (typical * grid.spacing)
+        slope = np.maximum(np.abs(after - at), np.abs(at - before)) / (typical * SAMPLE_STEP * length)
+        if ((bend > MOST_SAGITTA) | (slope > MOST_GRAZING_SLOPE)).any():
+            place = nearby[1][np.argmax(bend)].round(3).tolist()
+            raise GeometryError(
+                explain(
+                    "solute",
+                    f"an edge of the grid crossed twice near {place} Å (cell {grid.spacing:g} Å)",
+                    "a shape without features thinner than a cell",
+                    "use more cells or smooth the shape",
                 )
+            )
 
 
-def _refuse_bends(cut: Cut, shape: Shape) -> None:
+def _second_crossings(
+    grid: Grid, shape: Shape, values: Floats, low: Ints, offset: Ints
+) -> tuple[Ints, Floats]:
+    """Find points on the far side of the interface on edges whose ends are on one side: edge rows and shares t.
+
+    A feature of width d is seen where a sample falls into it, so samples stand SAMPLE_STEP of an edge apart.
+    """
+    start = _coordinates(grid, low)
+    inside = values[low] < 0
+    edges, shares = [], []
+    for t in np.arange(SAMPLE_STEP, 1.0, SAMPLE_STEP):
+        found = np.flatnonzero((level(shape, start + t * grid.spacing * offset) < 0) != inside)
+        edges.append(found)
+        shares.append(np.full(len(found), t))
+    return np.concatenate(edges), np.concatenate(shares)
+
+
+def _refuse_bends(cut: Cut, shape: Shape, typical: float) -> None:
     """Compare the flat pieces with the true interface at their middles."""
     points = cut.edge_points()
     middle = np.einsum("nv,nvx->nx", np.nanmean(points, axis=1), cut.vertices)
     value = np.asarray(shape(middle), dtype=float)
-    # ∂φ along the normal turns the value into a length for level sets that are no distance.
-    slope = np.abs(np.einsum("nv,nvx,nx->n", cut.level_set[cut.nodes], cut.gradients, cut.normal))
-    sagitta = np.abs(value) / np.maximum(slope, 1e-300) / cut.grid.spacing
+    sagitta = np.abs(value) / (typical * cut.grid.spacing)
     worst = int(np.argmax(sagitta))
     if sagitta[worst] > MOST_SAGITTA:
         raise GeometryError(

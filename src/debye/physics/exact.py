@@ -64,6 +64,14 @@ def disc_regular_potential(points: Floats, radius: float, charges: PointCharges,
         waves = np.cos(n * (theta[:, None] - alpha))
         radial = np.where(inside[:, None], a * ((r / radius) ** n)[:, None], b * decay(outer)[:, None])
         w += (radial * waves).sum(axis=1)
+    return _finite(w)
+
+
+def _finite(w: Floats) -> Floats:
+    if not np.isfinite(w).all():
+        raise ArithmeticError(
+            "series: overflow of the Bessel functions; the Debye length is too large for the radius"
+        )
     return w
 
 
@@ -113,7 +121,7 @@ def ball_regular_potential(points: Floats, radius: float, charges: PointCharges,
             b = -low * (2 * n + 1) * coulomb / (medium.eps_solvent * slope - low * n)
             radial = np.where(inside, (b - coulomb) * (r / radius) ** n, b * decay)
             w += radial * eval_legendre(n, np.clip(cosine, -1.0, 1.0))
-    return w
+    return _finite(w)
 
 
 def _outer_ball(n: int, r: Floats, radius: float, medium: Medium) -> tuple[Floats, float]:

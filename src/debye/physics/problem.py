@@ -140,17 +140,37 @@ def check_charges(grid: Grid, solute: Shape, charges: PointCharges) -> None:
 
 
 def distance_inside(solute: Shape, points: Floats, spacing: float) -> Floats:
-    """Distance to the interface at `points`, positive inside, shape (n,), Å; first order for any level set."""
+    """Distance to the interface at `points`, positive inside, shape (n,), Å; an estimate for any level set."""
     value = np.asarray(solute(points), dtype=float)
-    step = 1e-3 * spacing
-    slope = np.zeros_like(value)
+    if getattr(solute, "is_distance", False):
+        return -value
+    # Along its medial axis a distance has no slope; there the slope at the interface stands in.
+    steep = np.maximum(_steepness(solute, points, 1e-3 * spacing), _interface_steepness(solute, spacing))
+    return np.asarray(-value / np.where(steep > 0, steep, 1.0))
+
+
+def _steepness(solute: Shape, points: Floats, step: float) -> Floats:
+    """Length of the gradient of a level set by central differences, shape (n,)."""
+    square = np.zeros(len(points))
     for axis in np.eye(points.shape[1]):
-        slope += (
-            (np.asarray(solute(points + step * axis)) - np.asarray(solute(points - step * axis))) / (2 * step)
-        ) ** 2
-    # Along the medial axis a distance has no slope; there its value stands as it is.
-    steep = np.sqrt(slope)
-    return np.asarray(-value / np.where(steep > 1.0, steep, 1.0))
+        ends = [np.asarray(solute(points + sign * step * axis), dtype=float) for sign in (1, -1)]
+        square += ((ends[0] - ends[1]) / (2 * step)) ** 2
+    return np.asarray(np.sqrt(square))
+
+
+def _interface_steepness(solute: Shape, spacing: float) -> float:
+    """Typical |∇φ| at the interface, from where a coarse lattice over the shape's bounds changes sign; 0 if nowhere."""
+    low, high = (np.asarray(bound, dtype=float) for bound in solute.bounds)
+    axes = [np.linspace(one - spacing, two + spacing, 33) for one, two in zip(low, high, strict=True)]
+    lattice = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+    inside = (np.asarray(solute(lattice), dtype=float) < 0).reshape((33,) * len(axes))
+    near = np.zeros_like(inside)
+    for axis in range(inside.ndim):
+        changes = np.diff(inside, axis=axis)
+        near[tuple(slice(0, -1) if k == axis else slice(None) for k in range(inside.ndim))] |= changes
+    if not near.any():
+        return 0.0
+    return float(np.median(_steepness(solute, lattice[near.ravel()], 1e-3 * spacing)))
 
 
 class _ProblemFile(Model):

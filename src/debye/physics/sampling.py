@@ -38,6 +38,14 @@ MOST_POSITIONS = 500
 """Positions drawn for one charge after which the shape counts as too small for the clearance."""
 
 
+class NoRoomError(GeometryError):
+    """A solute in which no place for a charge was found; `refused` positions were drawn."""
+
+    def __init__(self, message: str, refused: int) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
 @dataclass(frozen=True)
 class Draw:
     """One accepted sample before it is written."""
@@ -95,7 +103,7 @@ def draw_charges(
 
     Raises
     ------
-    GeometryError
+    NoRoomError
         If `MOST_POSITIONS` draws in a row find no place.
     """
     sampling = family.charges
@@ -111,13 +119,14 @@ def draw_charges(
                 break
             rejected += 1
         else:
-            raise GeometryError(
+            raise NoRoomError(
                 explain(
                     "solute",
                     f"no place for a charge in {MOST_POSITIONS} draws",
                     f"room {sampling.clearance:g} Å from the interface",
                     "lower the clearance or enlarge the family",
-                )
+                ),
+                rejected,
             )
     values = random.uniform(*sampling.magnitude, size=count) * random.choice([-1.0, 1.0], size=count)
     return PointCharges(np.array(positions), values), rejected
@@ -145,22 +154,25 @@ def samples(part: ShardSlice, seed: int, indices: range) -> Iterator[Draw]:
     DebyeError
         If a sample is refused `max_draws` times.
     """
-    group, prepared, rejected_shapes = -1, None, 0
+    group, prepared, shapes, positions = -1, None, 0, 0
     for index in indices:
         if index // part.charges_per_shape != group:
             group = index // part.charges_per_shape
-            prepared, rejected_shapes = _draw_prepared(part, seed, group)
+            prepared, shapes, positions = _draw_prepared(part, seed, group)
         if prepared is not None:
-            yield _draw_sample(part, prepared, seed, index, rejected_shapes)
+            yield _draw_sample(part, prepared, seed, index, shapes, positions)
+            # What a shape's own draws refused stands with the first of its samples, so that sums count it once.
+            shapes, positions = 0, 0
 
 
 def _words(part: ShardSlice, seed: int) -> tuple[str | int, ...]:
     return (part.root_seed, part.split, part.geometry, seed)
 
 
-def _draw_prepared(part: ShardSlice, seed: int, group: int) -> tuple[Prepared, int]:
-    """Shape of a group of samples, set up for solving, and how many were refused before it."""
+def _draw_prepared(part: ShardSlice, seed: int, group: int) -> tuple[Prepared, int, int]:
+    """Shape of a group of samples, set up for solving; how many shapes and trial positions were refused on the way."""
     equation = part.equation
+    positions = 0
     reason: DebyeError | None = None
     for attempt in range(part.max_draws):
         random = generator(*_words(part, seed), "shape", group, attempt)
@@ -168,32 +180,39 @@ def _draw_prepared(part: ShardSlice, seed: int, group: int) -> tuple[Prepared, i
         try:
             # Room for charges is a property of the shape: a shape without it is refused here, with all its samples.
             probe = generator(*_words(part, seed), "room", group, attempt)
-            charges, _ = draw_charges(shape, part.family, equation.grid, probe)
+            charges, refused = draw_charges(shape, part.family, equation.grid, probe)
+            positions += refused
             problem = Problem(equation.grid, shape, charges, equation.medium, equation.boundary)
-            return prepare(problem, equation.solver), attempt
+            return prepare(problem, equation.solver), attempt, positions
         except GeometryError as error:
             reason = error
+            positions += error.refused if isinstance(error, NoRoomError) else 0
             log.info("%s seed %d shape %d: refused: %s", part.geometry, seed, group, error)
     raise _given_up(part, f"seed {seed}, shape {group}", reason)
 
 
-def _draw_sample(part: ShardSlice, prepared: Prepared, seed: int, index: int, rejected_shapes: int) -> Draw:
+def _draw_sample(
+    part: ShardSlice, prepared: Prepared, seed: int, index: int, shapes: int, positions: int
+) -> Draw:
+    """Charges of a sample and its solution; `shapes` and `positions` were refused before."""
     shape, grid = prepared.problem.solute, part.equation.grid
     reason: DebyeError | None = None
-    rejected = 0
+    solves = 0
     for attempt in range(part.max_draws):
         random = generator(*_words(part, seed), "charges", index, attempt)
         try:
             charges, refused = draw_charges(shape, part.family, grid, random)
-            rejected += refused
-            solution = prepared.solve(charges, part.equation.solver.rtol)
-        except (GeometryError, SolveError) as error:
+            positions += refused
+            solution = prepared.solve(charges)
+        except (NoRoomError, SolveError) as error:
             reason = error
+            if isinstance(error, NoRoomError):
+                positions += error.refused
+            else:
+                solves += 1
             log.info("%s seed %d sample %d: refused: %s", part.geometry, seed, index, error)
         else:
-            # A shape's refusals stand with the first sample of its group: sums over a file count each once.
-            first = index % part.charges_per_shape == 0
-            return Draw(solution, index, rejected_shapes if first else 0, rejected, attempt)
+            return Draw(solution, index, shapes, positions, solves)
     raise _given_up(part, f"seed {seed}, sample {index}", reason)
 
 

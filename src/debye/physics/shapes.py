@@ -1,15 +1,15 @@
 """Shapes of the solute: level sets that are negative inside, with bounds.
 
 A shape is any callable ``points (n, dim) -> (n,)`` with an attribute ``bounds`` ``(low, high)``, each of shape
-(dim,). The shapes here return the signed distance in Å. Where a cheaper function has the same zero set, a shape
-offers it as ``level``; signs and roots use that.
+(dim,). The shapes here return the signed distance in Å and say so with ``is_distance``. Where a cheaper function has
+the same zero set, a shape offers it as ``level``; signs and roots use that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,6 +91,8 @@ class Ball:
     center: Sequence[float]
     radius: float
 
+    is_distance: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("ball", self.center, (2, 3)))
         _positive("ball", radius=self.radius)
@@ -128,6 +130,8 @@ class Ellipsoid:
     center: Sequence[float]
     semi_axes: Sequence[float]
     angle: float = 0.0
+
+    is_distance: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("ellipsoid", self.center, (2, 3)))
@@ -206,7 +210,8 @@ class Star:
     phases: Sequence[float]
     _tree: cKDTree = field(init=False, repr=False, compare=False)
 
-    SAMPLES = 1024
+    is_distance: ClassVar[bool] = True
+    SAMPLES: ClassVar[int] = 1024
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("star", self.center, (2,)))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from debye import schema
 from debye.errors import ConfigError, explain
-from debye.physics.charges import PointCharges, coulomb_potential
+from debye.physics.charges import coulomb_potential
 from debye.physics.mesh import locate
 from debye.provenance import code_digest
 
@@ -58,7 +58,10 @@ class Solution:
 
     @property
     def reaction_energy(self) -> float:
-        """½ Σ q_i w(x_i): kT in 3-D, kT/Å in 2-D."""
+        """½ Σ q_i w(x_i): kT in 3-D, kT/Å in 2-D.
+
+        w varies steeply at a charge near the interface, within a cell or two of which this is not accurate.
+        """
         charges = self.problem.charges
         return float(0.5 * charges.values @ self._regular_at(charges.positions)[0])
 
@@ -160,12 +163,11 @@ def sample_content(solution: Solution, charges: int | None = None) -> dict[str, 
     """
     problem, report = solution.problem, solution.report
     count = len(problem.charges)
-    padded = PointCharges(problem.charges.positions, problem.charges.values)
     length = charges or count
-    position = np.full((1, length, padded.dim), np.nan)
-    position[0, :count] = padded.positions
+    position = np.full((1, length, problem.charges.dim), np.nan)
+    position[0, :count] = problem.charges.positions
     value = np.zeros((1, length))
-    value[0, :count] = padded.values
+    value[0, :count] = problem.charges.values
     medium = {
         name: [getattr(problem.medium, name)]
         for name in ("eps_solute", "eps_solvent", "debye_length", "temperature")

@@ -36,17 +36,17 @@ def _one_thread() -> AbstractContextManager[Any]:
 
 
 def solve(
-    problem: Problem, rtol: float = 1e-8, *, solver: Solver | None = None, check: bool = True
+    problem: Problem, rtol: float | None = None, *, solver: Solver | None = None, check: bool = True
 ) -> Solution:
     """Solve a problem.
 
     Parameters
     ----------
     problem : Problem
-    rtol : float
-        Relative residual of the discrete equation to reach.
+    rtol : float, optional
+        Relative residual of the discrete equation to reach; that of `solver`, by default 1e-8, if left out.
     solver : Solver, optional
-        Penalty and limits; its `rtol` gives way to the one above.
+        Penalty, limits and tolerance.
     check : bool
         Raise unless the solve converged; False returns the solution with its report, whatever the outcome.
 
@@ -78,7 +78,7 @@ def solve(
 def solve_many(
     problem: Problem,
     charge_sets: Iterable[PointCharges],
-    rtol: float = 1e-8,
+    rtol: float | None = None,
     *,
     solver: Solver | None = None,
     check: bool = True,
@@ -120,8 +120,9 @@ class Prepared:
         self._edge = problem.grid.points()[~self.discretisation.interior]
         self._geometry_seconds = time.perf_counter() - start
 
-    def solve(self, charges: PointCharges, rtol: float = 1e-8, *, check: bool = True) -> Solution:
+    def solve(self, charges: PointCharges, rtol: float | None = None, *, check: bool = True) -> Solution:
         """Solve for one charge set; see `debye.solve` for parameters and errors."""
+        rtol = self.limits.rtol if rtol is None else rtol
         start = time.perf_counter()
         problem = replace(self.problem, charges=charges)
         boundary = problem.boundary_values(self._edge)

@@ -1,0 +1,231 @@
+"""The merge: shards of a split into one data set, checked first and then copied block by block.
+
+Memory: one shard is open at a time and one block of `store.BLOCK` samples is held, so the peak does not depend on the
+number of samples or of shards (`benchmarks/merge.py` measures it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import dask
+import netCDF4
+import numpy as np
+
+from debye import schema
+from debye.errors import FormatError, explain
+from debye.parameters import Grid
+from debye.progress import track
+from debye.store import BLOCK, ContentDigest, atomic, open_raw
+
+Identity = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What the merge keeps of a shard between checking and copying it."""
+
+    path: Path
+    grid: Grid
+    first: Identity
+    last: Identity
+    samples: int
+    charges: int
+    parameters: int
+    configuration: str
+    geometry_parameters: dict[str, list[str]]
+
+
+def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> str:
+    """Merge shards into one data set, ordered by family, seed and index.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Shards of one split: on the same grid, each of one family and seed, those of a family from one configuration.
+    out : path
+        The data set; written whole or not at all.
+    title, code_digest : str
+        For its root attributes.
+
+    Returns
+    -------
+    str
+        Content digest of the data set: equal for equal samples, whenever and wherever they were solved.
+
+    Raises
+    ------
+    FormatError
+        If a shard is truncated or invalid (it is moved aside as `….corrupt`, so that the next run makes it anew),
+        lies on another grid, was made from another configuration, or holds a sample that another shard holds too.
+    """
+    if not paths:
+        raise FormatError(explain("merge", "no shards", "at least one", "name the shards to merge"))
+    # One thread: HDF5 serialises reading anyway, and each further thread would hold a further block.
+    with dask.config.set(scheduler="synchronous"):
+        shards = [_checked(Path(path)) for path in track(paths, len(paths), "checking shards")]
+    shards.sort(key=lambda shard: shard.first)
+    _refuse_other_grids(shards)
+    _refuse_repetition(shards)
+    configurations = _configurations(shards)
+    parameters = {name: names for shard in shards for name, names in shard.geometry_parameters.items()}
+    attributes = schema.root_attributes(title, json.dumps(configurations), code_digest, parameters)
+    attributes["shards"] = json.dumps(["/".join(shard.path.parts[-2:]) for shard in shards])
+    with atomic(out) as temporary, netCDF4.Dataset(temporary, "w", format="NETCDF4") as merged:
+        _create(merged, shards)
+        digest = _copy(merged, shards)
+        attributes["content_digest"] = digest.hexdigest(shards[0].grid, parameters)
+        merged.setncatts(attributes)
+    return attributes["content_digest"]
+
+
+def _checked(path: Path) -> Shard:
+    """Read a shard once, all of it, and keep what the merge needs to know."""
+    try:
+        dataset = open_raw(path)
+        try:
+            grid = schema.validate(dataset, str(path))
+            columns = (dataset[name].values.tolist() for name in ("geometry", "seed", "index"))
+            identities: list[Identity] = list(zip(*columns, strict=True))
+            if not identities or any(one >= two for one, two in pairwise(identities)):
+                raise FormatError(
+                    explain(
+                        f"{path}: samples",
+                        "none, or not in order",
+                        "rising family, seed, index",
+                        "make it anew",
+                    )
+                )
+            return Shard(
+                path=path,
+                grid=grid,
+                first=identities[0],
+                last=identities[-1],
+                samples=len(identities),
+                charges=dataset.sizes["charge"],
+                parameters=dataset.sizes["parameter"],
+                configuration=str(dataset.attrs["configuration"]),
+                geometry_parameters=schema.parameter_names(dataset),
+            )
+        finally:
+            dataset.close()
+    except FormatError as error:
+        if not path.exists():
+            raise
+        aside = Path(f"{path}.corrupt")
+        path.replace(aside)
+        raise FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)") from None
+
+
+def _refuse_other_grids(shards: Sequence[Shard]) -> None:
+    first = shards[0]
+    for shard in shards:
+        if shard.grid != first.grid:
+            found = f"{first.grid} as in {first.path}"
+            raise FormatError(
+                explain(
+                    f"{shard.path}: grid", shard.grid, found, "merge shards of one grid; delete the other"
+                )
+            )
+
+
+def _refuse_repetition(shards: Sequence[Shard]) -> None:
+    for one, two in pairwise(shards):
+        if one.last >= two.first:
+            raise FormatError(
+                explain(
+                    "merge",
+                    f"{one.path} up to sample {one.last} and {two.path} from {two.first}: a sample twice",
+                    "each sample once",
+                    "name each shard once",
+                )
+            )
+
+
+def _configurations(shards: Sequence[Shard]) -> dict[str, Any]:
+    """Configuration of each family; all its shards must share it, and all families the split."""
+    configurations: dict[str, Any] = {}
+    named: dict[str, dict[str, list[str]]] = {}
+    for shard in shards:
+        family, found = shard.first[0], json.loads(shard.configuration)
+        if (
+            configurations.setdefault(family, found) != found
+            or named.setdefault(family, shard.geometry_parameters) != shard.geometry_parameters
+        ):
+            raise FormatError(
+                explain(
+                    f"{shard.path}: configuration",
+                    "another than that of the shards before",
+                    f"one for the family {family}",
+                    "delete the shards made with the other and run the workflow again",
+                )
+            )
+    splits = {str(one.get("split", "")) for one in configurations.values() if isinstance(one, dict)}
+    if len(splits) > 1:
+        raise FormatError(
+            explain("merge", f"shards of the splits {sorted(splits)}", "one split", "merge each alone")
+        )
+    return configurations
+
+
+def _create(merged: netCDF4.Dataset, shards: Sequence[Shard]) -> None:
+    """Dimensions, coordinates and empty variables of the data set."""
+    grid = shards[0].grid
+    axes = schema.AXES[: grid.dim]
+    sizes = {
+        "sample": sum(shard.samples for shard in shards),
+        **dict.fromkeys(axes, grid.cells + 1),
+        "charge": max(shard.charges for shard in shards),
+        "axis": grid.dim,
+        "parameter": max(shard.parameters for shard in shards),
+    }
+    for name, size in sizes.items():
+        merged.createDimension(name, size)
+    for name in axes:
+        coordinate = merged.createVariable(name, "f8", (name,), fill_value=False)
+        coordinate.setncatts(schema.coordinate_attributes(name))
+        coordinate[:] = grid.axis
+    for name, variable in schema.VARIABLES.items():
+        dims = variable.dims_on(grid.dim)
+        if variable.dtype == "str":
+            made = merged.createVariable(name, str, dims)
+        else:
+            chunks = (1, *grid.shape) if "grid" in variable.dims else None
+            made = merged.createVariable(name, variable.dtype, dims, chunksizes=chunks, fill_value=False)
+        made.setncatts(schema.variable_attributes(name))
+
+
+def _copy(merged: netCDF4.Dataset, shards: Sequence[Shard]) -> ContentDigest:
+    """Copy the samples of all shards in order, ragged rows padded, and digest them on the way."""
+    digest = ContentDigest()
+    position = 0
+    for shard in track(shards, len(shards), "merging shards"):
+        with netCDF4.Dataset(shard.path) as source:
+            source.set_auto_mask(False)
+            for start, stop in _blocks(shard.samples):
+                for name in schema.VARIABLES:
+                    target = merged[name]
+                    values = _padded(name, source[name][start:stop], target.shape[1:])
+                    target[position + start : position + stop] = values
+                    digest.update(name, values)
+        position += shard.samples
+    return digest
+
+
+def _blocks(samples: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, samples, BLOCK):
+        yield start, min(start + BLOCK, samples)
+
+
+def _padded(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows made as long as the longest of the split: charges of no value at no place, parameters of no number."""
+    if values.shape[1:] == shape:
+        return values
+    padded = np.full((len(values), *shape), 0.0 if name == "charge_value" else np.nan, dtype=values.dtype)
+    padded[(slice(None), *(slice(0, size) for size in values.shape[1:]))] = values
+    return padded
