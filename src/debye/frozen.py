@@ -1,22 +1,23 @@
 """Frozen slices: what one stage of the workflow may see of the configuration, with the digest of its code.
 
 Snakemake sees the shell text of a rule, not the package. So every job takes a small JSON file as input that holds
-exactly the part of the configuration that can change its result, and a digest of the code that it runs. The file is
-written by the workflow's local rule `freeze` only when one of the two changed, and a job refuses to run when the
-installed code is not the code that was frozen.
+exactly the part of the configuration that can change its result, a digest of the code that it runs, and the versions
+of the libraries that it computes with. The file is written by the workflow's local rule `freeze` only when one of the
+three changed, and a job refuses to run when the installed code or libraries are not those that were frozen.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from debye.config import Analysis, Config, Family, Floor, Network, Report
 from debye.errors import ConfigError, FormatError, explain
 from debye.parameters import Grid, Medium, Model, Name, Solver
-from debye.provenance import code_digest
+from debye.provenance import code_digest, library_versions
 
 Layer = Literal["physics", "learning", "analysis"]
 
@@ -28,20 +29,30 @@ class Frozen(Model):
     """Layer of code that the stage runs; None for the ground alone."""
 
     code: str = Field(description="digest of the code that could influence the stage")
+    libraries: dict[str, str] = Field(
+        default_factory=dict,
+        description="versions of the libraries that the stage computes with: those installed when it is made",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _installed(cls, values: Any) -> Any:
+        return {"libraries": library_versions(cls.layer)} | values if isinstance(values, dict) else values
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a slice and make sure that the installed code is the one it was frozen with.
+        """Read a slice and make sure that the installed code and libraries are those it was frozen with.
 
         Raises
         ------
         FormatError
             If the file cannot be read or is a slice of another stage.
         ConfigError
-            If the code has changed since.
+            If the code or the version of a library has changed since.
         """
         try:
-            frozen = cls.model_validate_json(Path(path).read_bytes())
+            content = Path(path).read_bytes()
+            frozen = cls.model_validate_json(content)
         except (OSError, ValueError) as error:
             found = " ".join(str(error).split())
             raise FormatError(
@@ -57,7 +68,23 @@ class Frozen(Model):
                     "the code changed: run the workflow again",
                 )
             )
+        # From the file itself: where it names no versions, the slice has those of here and now.
+        cls._check_libraries(str(path), json.loads(content).get("libraries", {}))
         return frozen
+
+    @classmethod
+    def _check_libraries(cls, path: str, frozen: dict[str, str]) -> None:
+        installed = library_versions(cls.layer)
+        names = [name for name in installed | frozen if installed.get(name) != frozen.get(name)]
+        if names:
+            raise ConfigError(
+                explain(
+                    path,
+                    ", ".join(f"{name} {installed.get(name, 'not asked for')}" for name in names),
+                    ", ".join(f"{name} {frozen.get(name, '(no version in the file)')}" for name in names),
+                    "the libraries changed: run the workflow again, in one environment for Snakemake and its jobs",
+                )
+            )
 
     def text(self) -> str:
         """JSON text of the slice, as written to its file."""

@@ -1,4 +1,4 @@
-"""Where a result comes from: program, version, time, and a digest of the code that could influence it."""
+"""Where a result comes from: program, versions, time, and a digest of the code that could influence it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,26 @@ GROUND = (
     "errors.py",
     "units.py",
     "seeds.py",
+    "progress.py",
     "provenance.py",
     "parameters.py",
     "config.py",
     "frozen.py",
     "schema.py",
     "store.py",
+    "merging.py",
 )
-"""What every layer stands on. `progress.py` and `cli.py` decide nothing and are left out."""
+"""What every layer stands on; every sample passes through `progress.py`. `cli.py` and `info.py` decide nothing."""
 
 LAYERS = ("physics", "learning", "analysis")
+
+LIBRARIES: dict[str | None, tuple[str, ...]] = {
+    None: ("numpy", "xarray", "netCDF4"),
+    "physics": ("numpy", "scipy", "pyamg"),
+    "learning": ("numpy", "torch"),
+    "analysis": ("numpy", "xarray"),
+}
+"""What each layer computes with (None: the ground). Another version may give other numbers."""
 
 
 def version() -> str:
@@ -33,8 +44,35 @@ def version() -> str:
 
 
 def source() -> str:
-    """Program and version, as written into every file."""
-    return f"debye {version()}"
+    """Program and libraries with their versions, as written into every file."""
+    names = dict.fromkeys(name for names in LIBRARIES.values() for name in names)
+    return f"debye {version()} ({', '.join(f'{name} {library_version(name)}' for name in names)})"
+
+
+@cache
+def library_version(name: str) -> str:
+    """Installed version of a library, or "none"; without a local label, as in `requirements.lock`.
+
+    Examples
+    --------
+    >>> library_version("no such library")
+    'none'
+    """
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def library_versions(layer: str | None = None) -> dict[str, str]:
+    """Installed versions of the libraries that a layer computes with, by name.
+
+    Parameters
+    ----------
+    layer : {"physics", "learning", "analysis"} or None
+        None for the ground alone (merge).
+    """
+    return {name: library_version(name) for name in LIBRARIES[layer]}
 
 
 def now() -> str:

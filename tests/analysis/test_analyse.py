@@ -8,7 +8,7 @@ import xarray as xr
 
 from debye import store
 from debye.analysis.analyse import analyse
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
 from debye.errors import FormatError
 
 
@@ -35,13 +35,14 @@ def test_the_folder_holds_whole_files_and_nothing_else(analysed):
 def test_metrics_and_summary_say_the_same(analysed):
     summary = json.loads((analysed.folder / "summary.json").read_text())
     with store.open_raw(analysed.folder / "metrics.nc") as metrics:
-        assert set(metrics["of"].values) == {NETWORK, FLOOR}
+        assert list(metrics["of"].values) == [NETWORK, ON_FLOOR, FLOOR]
         assert list(metrics["family"].values) == [EVERY, "disc", "ellipse", "star"]
         for name in BY_REGION:
             assert metrics[name].attrs["long_name"].endswith(DEFINITIONS[name].formula)
             value = metrics[name].sel(family="star", region="interface")
-            value = value if name == "floor_ratio" else value.sel(of=NETWORK)
-            assert summary["figures"][NETWORK]["star"]["interface"][name] == pytest.approx(float(value))
+            of = ON_FLOOR if name == "floor_ratio" else NETWORK
+            value = value if name == "floor_ratio" else value.sel(of=of)
+            assert summary["figures"][of]["star"]["interface"][name] == pytest.approx(float(value))
         assert metrics.sizes["step"] == 20
     assert summary["samples"] == 24
     assert summary["rejected_draws"]["rejected_shapes"] == 24
@@ -76,10 +77,88 @@ def test_the_label_floor_goes_through_the_same_formulas(analysed):
         assert float(of_labels["normalised_rmse"]) == pytest.approx(
             rmse / float(metrics["potential_range"].sel(of=NETWORK))
         )
-        ratio = metrics["floor_ratio"].sel(family=EVERY, region="all")
-        assert float(ratio) == pytest.approx(
-            float(metrics["rmse"].sel(of=NETWORK, family=EVERY, region="all")) / rmse
-        )
+
+
+@pytest.fixture
+def uneven(made, frozen, tmp_path):
+    """An analysis whose network is ten times worse on the samples that the label floor leaves out."""
+    dataset = made.three_families()
+    order = xr.DataArray(np.arange(dataset.sizes["sample"]), dims="sample")
+    files = made.write_files(
+        tmp_path, dataset, xr.where(order % 4 == 0, 1.0, 10.0) * made.interface_error(dataset)
+    )
+    # The floor may hold its samples in any order.
+    rewrite(files.floor, lambda d: d.isel(sample=[4, 0, 5, 1, 3, 2]))
+    analyse(frozen, *files, tmp_path / "out")
+    with store.open_raw(tmp_path / "out" / "metrics.nc") as metrics:
+        return files, metrics.load(), json.loads((tmp_path / "out" / "summary.json").read_text())
+
+
+def test_network_and_floor_are_compared_on_the_samples_of_the_floor(uneven):
+    files, metrics, summary = uneven
+    with (
+        store.open_raw(files.dataset) as labels,
+        store.open_raw(files.prediction) as predicted,
+        store.open_raw(files.floor) as floor,
+    ):
+        label = labels["regular_potential"].astype("f8").values
+        wrong = (predicted["regular_potential"].astype("f8").values - label)[::4]
+        own = (floor["reference_potential"].astype("f8") - floor["regular_potential"].astype("f8")).values
+        own = own[[1, 3, 5, 4, 0, 2]]
+        distance = labels["level_set"].values[::4] / 0.75
+        family = labels["geometry"].values.astype(str)[::4]
+    for name in (EVERY, "disc", "star"):
+        chosen = np.ones(6, dtype=bool) if name == EVERY else family == name
+        for region, mask in (("all", np.abs(distance) >= 0), ("interface", np.abs(distance) < 2)):
+            nodes = mask & chosen[:, None, None]
+            expected = np.sqrt(np.sum(wrong[nodes] ** 2) / np.sum(own[nodes] ** 2))
+            ratio = metrics["floor_ratio"].sel(family=name, region=region)
+            assert float(ratio) == pytest.approx(expected, rel=1e-9)
+            assert summary["figures"][ON_FLOOR][name][region]["floor_ratio"] == pytest.approx(expected)
+        nodes = (distance >= 2) & (distance < 4) & chosen[:, None, None]
+        band = metrics["band_floor_ratio"].sel(family=name, side="outside")
+        at = (metrics["band_lower"] == 2).values
+        expected = np.sqrt(np.sum(wrong[nodes] ** 2) / np.sum(own[nodes] ** 2))
+        assert float(band.values[at][0]) == pytest.approx(expected, rel=1e-9)
+    both = metrics["nodes"].sel(of=ON_FLOOR), metrics["nodes"].sel(of=FLOOR)
+    np.testing.assert_array_equal(*both)
+    whole, part = (metrics["rmse"].sel(of=of, family=EVERY, region="all") for of in (NETWORK, ON_FLOOR))
+    assert float(whole) > 5 * float(part)
+
+
+def test_the_numbers_of_samples_are_recorded(uneven):
+    _, metrics, summary = uneven
+    assert metrics["samples"].sel(of=NETWORK).values.tolist() == [24, 8, 8, 8]
+    assert metrics["samples"].sel(of=ON_FLOOR).values.tolist() == [6, 2, 2, 2]
+    assert metrics["samples"].sel(of=FLOOR).values.tolist() == [6, 2, 2, 2]
+    assert summary["figures"][NETWORK]["disc"]["samples"] == 8
+    assert summary["figures"][FLOOR]["disc"]["samples"] == 2
+    assert summary["definitions"]["floor_ratio"]["samples"] == 6
+    assert summary["definitions"]["rmse"]["samples"] == 24
+
+
+def test_the_floor_is_divided_by_the_norm_of_the_labels(frozen, tmp_path, made):
+    """A reference twice the label is wrong by all of the label: 100 %, not 50 %."""
+    dataset = made.three_families()
+    dataset["charge_value"][:] = 0.0
+    files = made.write_files(tmp_path, dataset, made.interface_error(dataset))
+    rewrite(files.floor, lambda d: d.assign(reference_potential=2 * d["regular_potential"]))
+    analyse(frozen, *files, tmp_path / "out")
+    with store.open_raw(tmp_path / "out" / "metrics.nc") as metrics:
+        median = metrics["relative_l2_median"].sel(of=FLOOR, family=EVERY, region="all")
+        assert float(median) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_the_code_that_solved_the_samples_is_named(files, frozen, tmp_path):
+    slices = {name: {"code": "5011ed", "samples": 8} for name in ("disc", "ellipse")}
+    slices["star"] = {"code": "01d5011ed"}
+    rewrite(files.dataset, lambda d: d.assign_attrs(configuration=json.dumps(slices), code_digest="3e76ed"))
+    rewrite(files.floor, lambda d: d.assign_attrs(code_digest="f1005"))
+    analyse(frozen, *files, tmp_path / "out")
+    digests = json.loads((tmp_path / "out" / "summary.json").read_text())["digests"]
+    assert digests["data set, code of its samples"] == "01d5011ed, 5011ed"
+    assert digests["data set, code of its file"] == "3e76ed"
+    assert digests["label floor, code"] == "f1005"
 
 
 def test_a_floor_without_one_of_the_families_leaves_a_gap(files, frozen, tmp_path):
@@ -87,7 +166,8 @@ def test_a_floor_without_one_of_the_families_leaves_a_gap(files, frozen, tmp_pat
     analyse(frozen, *files, tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["figures"][FLOOR]["star"]["all"]["rmse"] is None
-    assert summary["figures"][NETWORK]["star"]["all"]["floor_ratio"] is None
+    assert summary["figures"][ON_FLOOR]["star"]["all"]["floor_ratio"] is None
+    assert summary["figures"][FLOOR]["star"]["samples"] == 0
     assert summary["figures"][FLOOR]["disc"]["all"]["rmse"] > 0
 
 
@@ -129,6 +209,7 @@ def test_the_gallery_holds_worst_median_and_best(analysed):
             lambda d: d.assign(regular_potential=d["regular_potential"] + np.float32(1)),
             "other labels",
         ),
+        ("floor", lambda d: d.isel(sample=[0, 1, 0]), "each once"),
         ("floor", lambda d: d.drop_vars("reference_potential"), "reference_potential"),
     ],
 )

@@ -87,6 +87,28 @@ def test_tiny_arrays_against_numbers_worked_out_by_hand():
     assert every["band_nodes"].sel(side="outside").values.tolist() == [0, 0, 0, 40, 0]
 
 
+def test_nodes_exactly_at_an_edge_belong_to_the_far_side():
+    # h = 1 Å: the columns x = -4 … 4 lie exactly that many cells from a plane interface, the charge at x = y = 0.
+    dataset = schema.mock(1, Grid(cells=8, half_width=4.0, dim=2), charges=1)
+    dataset["level_set"][0] = (dataset["x"] + 0.0 * dataset["y"]).values.astype("f4")
+    dataset["charge_position"][:] = [0.0, 0.0]
+    dataset["charge_value"][:] = 1e-3
+    settings = Analysis(bands=(-2, 0, 2), near_charge=2.0, interface_band=2.0)
+    every = figures_for(dataset, 0.5, settings).sel(family=EVERY)
+    nodes = {name: int(every["nodes"].sel(region=name)) for name in every["region"].values}
+    # The columns x = ±2 are not in the interface band, the nodes 2 h from the charge not near it.
+    assert nodes == {
+        "all": 9 * 9,
+        "inside": 4 * 9,
+        "outside": 5 * 9,
+        "interface": 3 * 9,
+        "near_charges": 3 * 3,
+        "bulk": 6 * 9,
+    }
+    assert every["band_nodes"].sel(side="inside").values.tolist() == [2 * 9, 2 * 9, 0, 0]
+    assert every["band_nodes"].sel(side="outside").values.tolist() == [0, 0, 2 * 9, 3 * 9]
+
+
 def test_a_ring_of_error_is_found_in_its_band_alone(dataset):
     cells = dataset["level_set"].astype("f8") / schema.grid_of(dataset).spacing
     figures = figures_for(dataset, ((cells >= 2) & (cells < 4)) * 0.5)

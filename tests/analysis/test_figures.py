@@ -41,7 +41,7 @@ def test_error_against_distance_shows_the_bands_and_the_floor_in_one_pair_of_axe
     assert any("inside" in text.get_text() for text in axes.texts)
     assert any("outside" in text.get_text() for text in axes.texts)
     assert any(list(line.get_xdata()) == [0.0, 0.0] for line in axes.lines)
-    for of, label in ((NETWORK, "small, RMSE"), (FLOOR, "label floor, RMSE")):
+    for of, label in ((NETWORK, "small, RMSE"), (FLOOR, "label floor, RMSE (6 of 24 samples)")):
         expected = metrics["band_rmse"].sel(of=of, family=EVERY)
         for side, steps in zip(("inside", "outside"), stairs_of(axes, label), strict=True):
             values = expected.sel(side=side).values
@@ -65,6 +65,7 @@ def test_every_family_has_its_panel_on_the_same_scale(read):
     metrics, _, summary = read
     panels = [axes for axes in curves.error_by_family({"small": metrics}, summary).axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in panels] == ["disc", "ellipse", "star"]
+    assert {axes.get_title(loc="right") for axes in panels} == {"floor: 2 of 8 samples"}
     assert len({axes.get_ylim() for axes in panels}) == 1
 
 

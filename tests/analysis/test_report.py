@@ -8,7 +8,7 @@ import pytest
 
 from debye import provenance
 from debye.analysis.analyse import analyse
-from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK
+from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
 from debye.analysis.report import write_report
 from debye.analysis.verdict import verdict
 from debye.config import Analysis, Report
@@ -110,13 +110,56 @@ def test_the_numbers_of_the_analyses_are_on_the_page(written, folders):
         summary = json.loads((folder / "summary.json").read_text())
         for family in (EVERY, "disc", "ellipse", "star"):
             for name in ("rmse", "relative_l2_median", "maximum", "floor_ratio"):
-                shown = DEFINITIONS[name].show(summary["figures"][NETWORK][family]["all"][name])
+                of = ON_FLOOR if name == "floor_ratio" else NETWORK
+                shown = DEFINITIONS[name].show(summary["figures"][of][family]["all"][name])
                 assert shown in text, (folder.name, family, name)
         assert DEFINITIONS["rmse"].show(summary["figures"][FLOOR][EVERY]["all"]["rmse"]) in text
         for digest in summary["digests"].values():
             assert digest in text
         for sentence in verdict(summary):
             assert sentence in text
+
+
+def test_every_comparison_with_the_floor_names_its_samples(written):
+    text = Page(written).text
+    for wanted in (
+        "small 12 samples better 12 samples small the floor's 3 samples better the floor's 3 samples",
+        "label floor 3 samples",
+        "on a subset of the split, here 3 of 12 samples.",
+        "all 12 samples; the floor: 3 of 12 samples",
+        "error over label floor 3 of 12 samples",
+        "3 of 12 samples over all families",
+        "On the 3 of 12 samples whose label floor is known",
+    ):
+        assert wanted in text, wanted
+    rows = re.findall(
+        r"<tr class=[^>]*><th>([^<]*)</th><td class=\"left\">([^<]*)</td><td>(\d+)</td>", written
+    )
+    assert rows[:5] == [
+        (EVERY, "small", "12"),
+        ("", "better", "12"),
+        ("", "small, floor&#39;s samples", "3"),
+        ("", "better, floor&#39;s samples", "3"),
+        ("", FLOOR, "3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("floor_ratio", 37.813, "38 ×"),
+        ("floor_ratio", 2.04, "2.0 ×"),
+        ("floor_ratio", 99.7, "100 ×"),
+        ("floor_ratio", 1234.0, "1\u202f200 ×"),
+        ("floor_ratio", 0.0123, "0.012 ×"),
+        ("rmse", 999.7, "1\u202f000"),
+        ("rmse", 0.0, "0.00"),
+        ("rmse", 62.0857, "62.1"),
+        ("rmse", None, "–"),
+    ],
+)
+def test_no_more_digits_are_shown_than_mean_something(name, value, shown):
+    assert DEFINITIONS[name].show(value) == shown
 
 
 def test_provenance_is_complete(written):
@@ -164,39 +207,3 @@ def test_the_same_network_twice_is_refused(folders, tmp_path):
     frozen = ReportSlice(code="code", report=Report(title="t"))
     with pytest.raises(FormatError, match="each once"):
         write_report(frozen, [folders[0], folders[0]], tmp_path / "index.html")
-
-
-def figures_with(excess, ratio, near=1.0):
-    """A summary with these numbers and nothing else."""
-    region = {
-        "rmse": 1.0,
-        "relative_l2_median": 0.05,
-        "relative_l2_95": 0.1,
-        "node_share": 0.1,
-        "error_share": 0.4,
-    }
-    network = {name: region | {"floor_ratio": ratio} for name in ("all", "interface", "bulk", "near_charges")}
-    network["interface"] = region | {"rmse": excess}
-    network["near_charges"] = region | {"rmse": near}
-    return {
-        "settings": {"interface_band": 2.0},
-        "figures": {
-            NETWORK: {EVERY: network | {"interface_excess": excess}},
-            FLOOR: {EVERY: {"all": region}},
-        },
-    }
-
-
-@pytest.mark.parametrize(
-    ("excess", "ratio", "near", "expected"),
-    [
-        (2.5, 340.0, 1.0, ["less than 5 %", "sits at the interface", "2.5 times", "not what limits"]),
-        (0.3, 2.0, 1.0, ["does not sit at the interface", "0.3 times", "little left to teach"]),
-        (1.1, 2.0, 1.0, ["about even"]),
-        (1.1, 2.0, 9.0, ["largest near the charges: 9 times"]),
-    ],
-)
-def test_the_verdict_follows_the_numbers(excess, ratio, near, expected):
-    text = " ".join(verdict(figures_with(excess, ratio, near)))
-    for words in expected:
-        assert words in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,25 +40,47 @@ class Workplace:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake here on the configuration."""
+        command, environment = self._command(*arguments)
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake here and do not wait for it."""
+        command, environment = self._command(*arguments)
+        silent = subprocess.DEVNULL
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=silent, stderr=silent)
+
+    def _command(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
         file = self.folder / "config.yaml"
         # Sharing (YAML anchors) is written out: an edit of one family must stay one.
         file.write_text(yaml.dump(self.config, sort_keys=False), encoding="utf-8")
         bin_folder = str(Path(sys.executable).parent)
         environment = os.environ | {
-            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(self.folder / "bin"), bin_folder, os.environ["PATH"]]),
             "PYTHONPATH": str(self.source.parent),
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
         }
         command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(self.folder), "--configfile", str(file), "--cores", "2", "--nocolor"]
-        return subprocess.run(
-            [*command, *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        return [*command, *arguments], environment
+
+    def stand_in(self, command: str, script: str) -> None:
+        """Put a `debye` before the real one that runs a shell script for one of its commands."""
+        debye = self.folder / "bin" / "debye"
+        debye.parent.mkdir(exist_ok=True)
+        real = shlex.quote(f"{Path(sys.executable).parent}/debye")
+        debye.write_text(
+            f'#!/bin/bash\nif [ "$1" = {command} ]; then\n{script}\nfi\nexec {real} "$@"\n', encoding="utf-8"
         )
+        debye.chmod(0o755)
+
+    def install(self, library: str, version: str) -> None:
+        """Pretend that a library has another version, as its metadata say."""
+        info = self.source.parent / f"{library}-{version}.dist-info"
+        info.mkdir()
+        text = f"Metadata-Version: 2.1\nName: {library}\nVersion: {version}\n"
+        (info / "METADATA").write_text(text, encoding="utf-8")
 
     def planned(self, *arguments: str) -> set[str]:
         """Jobs that a dry run lists, see `jobs_in`."""

@@ -1,5 +1,6 @@
 # The checked configuration, and the functions that the rules ask for their inputs and parameters.
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -25,7 +26,13 @@ except ConfigError as error:
 FROZEN = {name: part.text() for name, part in slices(CONFIG).items()}
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
-shell.prefix(f'PATH="$PATH:{Path(sys.executable).parent}"; ')
+BESIDE = shlex.quote(str(Path(sys.executable).parent))
+# A prefix takes the place of Snakemake's own `set -euo pipefail`, without which a job that ends in `| tee {log}`
+# would succeed whatever `debye` says. Braces are doubled because Snakemake formats the prefix.
+shell.prefix(
+    'set -euo pipefail; PATH="$PATH":%s; '
+    % BESIDE.replace("{", "{{").replace("}", "}}")
+)
 
 
 wildcard_constraints:

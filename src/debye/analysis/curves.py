@@ -54,6 +54,8 @@ def error_by_family(metrics: Mapping[str, xr.Dataset], summary: Mapping[str, Any
             _distance_curves(axes, metrics, families[number], maximum=False)
             _distance_axis(axes, metrics, summary, dense=False)
             axes.set_title(families[number], loc="left", fontweight="bold")
+            shown = f"floor: {_floor_samples(next(iter(metrics.values())), families[number])}"
+            axes.set_title(shown, loc="right", fontsize=7.5, color="#555555")
             axes.set_xlabel("")
         figure.supxlabel(DISTANCE_LABEL, fontsize=9)
         figure.supylabel(ERROR_LABEL, fontsize=9)
@@ -110,8 +112,15 @@ def _distance_curves(axes: Axes, metrics: Mapping[str, xr.Dataset], family: str,
                 linestyle=":",
             )
     floor = first.sel(of=FLOOR, family=family)
-    _steps(axes, floor, "band_rmse", label="label floor, RMSE", color=FLOOR_COLOUR, linewidth=1.3, fill=True)
+    label = f"label floor, RMSE ({_floor_samples(first, EVERY)})"
+    _steps(axes, floor, "band_rmse", label=label, color=FLOOR_COLOUR, linewidth=1.3, fill=True)
     axes.set_yscale("log")
+
+
+def _floor_samples(metrics: xr.Dataset, family: str) -> str:
+    """Samples of the split on which the floor is known: the curve of a network is drawn over all of them."""
+    part, whole = (int(metrics["samples"].sel(of=of, family=family)) for of in (FLOOR, NETWORK))
+    return f"{part} of {whole} samples"
 
 
 def _steps(axes: Axes, figures: xr.Dataset, name: str, label: str, fill: bool = False, **drawn: Any) -> None:

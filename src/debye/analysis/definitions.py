@@ -1,7 +1,8 @@
 """What every figure of the analysis means, in one place: the report prints these texts beside the numbers.
 
 `û` is the estimate and `u` the label of the reduced potential, `e = û − u` their difference at a node. The
-Coulomb part is the same in both, so `e` is also the difference of the regular potentials.
+Coulomb part is the same in both, so `e` is also the difference of the regular potentials. For the label floor
+`û` is the solution on a finer grid; `u` stays the label, so that both are divided by the same norms.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ EVERY = "all families"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 NETWORK = "network"
+ON_FLOOR = "network on the samples of the floor"
 FLOOR = "label floor"
 SIDES = ("inside", "outside")
 
@@ -34,7 +36,7 @@ class Definition:
     shown: Literal["number", "percent", "factor"] = "number"
 
     def show(self, value: float | None) -> str:
-        """Value as text, with two or three significant digits.
+        """Value as text, with three significant digits; a factor with two.
 
         Examples
         --------
@@ -44,17 +46,23 @@ class Definition:
         '0.000123'
         >>> DEFINITIONS["rmse"].show(4.8e-7)
         '4.80·10⁻⁷'
+        >>> DEFINITIONS["floor_ratio"].show(37.8)
+        '38 ×'
         """
         if value is None or not math.isfinite(value):
             return "–"
         if self.shown == "percent":
             return f"{100 * value:.3g} %"
-        if self.shown == "factor":
-            return f"{value:.3g} ×" if value < 1000 else f"{value:,.0f} ×".replace(",", "\u202f")
-        if value == 0 or 1e-4 <= abs(value) < 1e5:
-            return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:.0f}"
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}"
+        return f"{_rounded(value, 2)} ×" if self.shown == "factor" else _rounded(value, 3)
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Number with this many significant digits, thin blanks between thousands."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if -4 <= power < 5:
+        return f"{float(f'{mantissa}e{power}'):,.{max(0, digits - 1 - power)}f}".replace(",", "\u202f")
+    return f"{mantissa}·10{str(power).translate(_RAISED)}"
 
 
 _TABLE = (
@@ -111,8 +119,9 @@ _TABLE = (
         "floor_ratio",
         "error over label floor",
         "RMSE/RMSE(floor)",
-        "RMSE divided by the RMSE of the label floor over the same region. The floor is the labels' own "
-        "error: label minus the solution on a finer grid at the same nodes, on a subset of the split",
+        "RMSE divided by the RMSE of the label floor, both over the same region and over the samples of the "
+        "floor alone. The floor is the labels' own error: the difference of label and solution on a finer "
+        "grid at the same nodes, on a subset of the split",
         "1",
         "factor",
     ),

@@ -64,7 +64,8 @@ def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr
     -------
     xarray.Dataset
         Numbers of nodes, sums of squares and maxima: `band_*` (family, side, band), `region_*` (family,
-        region); `sample_*` (sample, region); least and largest finite u away from charges; nodes left out.
+        region); `sample_*` (sample, region); least and largest finite u away from charges; nodes left out and
+        samples of each family.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr
         If an estimate is not finite.
     """
     family_of = np.asarray(errors["geometry"].values, dtype=str)
-    families, row = np.unique(family_of, return_inverse=True)
+    families, row, counts = np.unique(family_of, return_inverse=True, return_counts=True)
     names = [region.name for region in regions(settings)]
     bands, samples = len(settings.bands) + 1, errors.sizes["sample"]
     by_band = _Sums((len(families), len(SIDES) * bands))
@@ -104,6 +105,7 @@ def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr
         "sample_potential_square": (("sample", "region"), potential_square),
         "geometry": ("sample", family_of.astype(object)),
         "excluded_nodes": ("family", excluded),
+        "samples": ("family", counts),
         "potential_low": low,
         "potential_high": high,
     }

@@ -20,13 +20,13 @@ def figures_of_merit(sums: xr.Dataset, potential_range: float | None = None) -> 
     sums : xarray.Dataset
         From `accumulate`.
     potential_range : float, optional
-        max u − min u by which the normalised RMSE divides, kT/e; that of `sums` if left out. The label floor,
-        known on a subset, is divided by the range of the whole split.
+        max u − min u by which the normalised RMSE divides, kT/e; that of `sums` if left out. Figures on a
+        subset, as those of the label floor, are divided by the range of the whole split.
 
     Returns
     -------
     xarray.Dataset
-        Figures (family, region) with "all families" first, `interface_excess` (family), `band_rmse` and
+        Figures (family, region) with "all families" first, `interface_excess` and `samples` (family), `band_rmse` and
         `band_maximum` (family, side, band), `sample_relative_l2` (sample, region). NaN where a region or band
         holds no node.
     """
@@ -51,6 +51,7 @@ def figures_of_merit(sums: xr.Dataset, potential_range: float | None = None) -> 
             "band_maximum": totals["band_maximum"].where(totals["band_nodes"] > 0),
             "band_nodes": totals["band_nodes"],
             "excluded_nodes": totals["excluded_nodes"],
+            "samples": totals["samples"],
             "sample_relative_l2": relative,
             "potential_range": potential_range,
         }

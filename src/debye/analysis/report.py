@@ -14,7 +14,7 @@ import xarray as xr
 
 from debye import provenance, store
 from debye.analysis import curves, figures
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK, ON_FLOOR
 from debye.analysis.style import data_uri
 from debye.analysis.verdict import verdict
 from debye.errors import FormatError, explain
@@ -131,20 +131,14 @@ def page(frozen: ReportSlice, read: list[Analysed]) -> str:
 
 
 def _key_figures(read: list[Analysed]) -> list[dict[str, Any]]:
-    """One row a figure over all nodes: its definition, every network, the label floor."""
+    """One row a figure over all nodes: its definition, every network, the same on the floor, the floor."""
     rows = []
     for definition in DEFINITIONS.values():
         if definition.name in ("error_share", "node_share"):
             continue
-        values = [_value(one.summary["figures"][NETWORK][EVERY], definition.name) for one in read]
-        floor = _value(read[0].summary["figures"][FLOOR][EVERY], definition.name)
-        rows.append(
-            {
-                "definition": definition,
-                "values": [definition.show(value) for value in values],
-                "floor": definition.show(floor),
-            }
-        )
+        columns = [(NETWORK, one) for one in read] + [(ON_FLOOR, one) for one in read] + [(FLOOR, read[0])]
+        values = [_value(one.summary["figures"][of][EVERY], definition.name) for of, one in columns]
+        rows.append({"definition": definition, "values": [definition.show(value) for value in values]})
     return rows
 
 
@@ -155,16 +149,18 @@ def _value(figures: Mapping[str, Any], name: str) -> float | None:
 
 
 def _family_rows(read: list[Analysed]) -> list[dict[str, Any]]:
-    """One row for every family and network, and the label floor of the family."""
+    """Rows of a family: every network, every network on the samples of the floor, the floor."""
     rows = []
     for family in read[0].summary["figures"][NETWORK]:
-        for of, one in [*((NETWORK, one) for one in read), (FLOOR, read[0])]:
+        columns = [(of, one) for of in (NETWORK, ON_FLOOR) for one in read] + [(FLOOR, read[0])]
+        for of, one in columns:
             figures_of = one.summary["figures"][of][family]
             rows.append(
                 {
                     "family": family,
-                    "name": one.model if of == NETWORK else FLOOR,
+                    "name": {NETWORK: one.model, ON_FLOOR: f"{one.model}, floor's samples", FLOOR: FLOOR}[of],
                     "floor": of == FLOOR,
+                    "samples": figures_of["samples"],
                     "values": [DEFINITIONS[name].show(figures_of["all"].get(name)) for name in BY_REGION]
                     + [DEFINITIONS["interface_excess"].show(figures_of["interface_excess"])],
                 }
@@ -173,14 +169,17 @@ def _family_rows(read: list[Analysed]) -> list[dict[str, Any]]:
 
 
 def _region_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a region, over all families."""
-    figures_of = summary["figures"][NETWORK][EVERY]
+    """One row a region, over all families; error over label floor over the samples of the floor."""
+    network, on_floor = (summary["figures"][of][EVERY] for of in (NETWORK, ON_FLOOR))
     names = (*BY_REGION, "error_share", "node_share")
     return [
         {
             "region": region,
             "formula": formula,
-            "values": [DEFINITIONS[name].show(figures_of[region][name]) for name in names],
+            "values": [
+                DEFINITIONS[name].show((on_floor if name == "floor_ratio" else network)[region][name])
+                for name in names
+            ],
         }
         for region, formula in summary["regions"].items()
     ]

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from debye import provenance, schema
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, FLOOR, NETWORK, regions
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, NETWORK, ON_FLOOR, regions
 from debye.frozen import AnalysisSlice
 
 
@@ -47,13 +47,13 @@ def summarise(
         "floor": {"samples": int(finer.sizes["sample"]), "refine": int(finer.attrs["refine"])},
         "settings": json.loads(frozen.analysis.model_dump_json()),
         "figures": _figures(metrics),
-        "definitions": {
-            d.name: {"title": d.title, "formula": d.formula, "unit": d.unit} for d in DEFINITIONS.values()
-        },
+        "definitions": _definitions(int(labels.sizes["sample"]), int(finer.sizes["sample"])),
         "regions": {region.name: region.formula for region in regions(frozen.analysis)},
         "digests": {
             "data set, content": str(labels.attrs.get("content_digest", "not recorded")),
-            "data set, code": str(labels.attrs["code_digest"]),
+            "data set, code of its samples": _sample_code(json.loads(labels.attrs["configuration"])),
+            "data set, code of its file": str(labels.attrs["code_digest"]),
+            "label floor, code": str(finer.attrs.get("code_digest", "not recorded")),
             "network, code": str(attributes["code_digest"]),
             "analysis, code": frozen.code,
         },
@@ -65,8 +65,35 @@ def summarise(
     }
 
 
+def _definitions(samples: int, floor_samples: int) -> dict[str, Any]:
+    """What each figure means, and over how many samples of the split the network's is taken."""
+    return {
+        d.name: {
+            "title": d.title,
+            "formula": d.formula,
+            "unit": d.unit,
+            "samples": floor_samples if d.name == "floor_ratio" else samples,
+        }
+        for d in DEFINITIONS.values()
+    }
+
+
+def _sample_code(configuration: dict[str, Any]) -> str:
+    """Digest of the code that solved the samples, from the slices of the shards that were merged.
+
+    Examples
+    --------
+    >>> _sample_code({"disc": {"code": "1f"}, "star": {"code": "1f"}})
+    '1f'
+    """
+    # A shard that was never merged holds its own slice; a data set holds one for every family.
+    slices = (configuration, *configuration.values())
+    codes = {str(one["code"]) for one in slices if isinstance(one, dict) and "code" in one}
+    return ", ".join(sorted(codes)) or "not recorded"
+
+
 def _figures(metrics: xr.Dataset) -> dict[str, Any]:
-    """Figures by name: network or label floor → family → region → figure."""
+    """Figures by name: network, network on the samples of the floor, or floor → family → region → figure."""
     nested: dict[str, Any] = {}
     for of in metrics["of"].values.tolist():
         here = metrics.sel(of=of)
@@ -75,11 +102,14 @@ def _figures(metrics: xr.Dataset) -> dict[str, Any]:
                 region: {
                     name: _number(here[name].sel(family=family, region=region))
                     for name in (*BY_REGION, "error_share", "node_share")
-                    if not (name == "floor_ratio" and of == FLOOR)
+                    if name != "floor_ratio" or of == ON_FLOOR
                 }
                 for region in metrics["region"].values.tolist()
             }
-            | {"interface_excess": _number(here["interface_excess"].sel(family=family))}
+            | {
+                "interface_excess": _number(here["interface_excess"].sel(family=family)),
+                "samples": int(here["samples"].sel(family=family)),
+            }
             for family in metrics["family"].values.tolist()
         }
     return nested
