@@ -55,6 +55,7 @@ def test_solve_writes_the_documented_format_and_a_figure(folder):
         ("dim: 2}", "dim: 2, nodes: 3}", "nodes: unknown key"),
         ("grid:", "medium: {eps_solvent: -80}\ngrid:", "eps_solvent"),
         ("cells: 32", "cells: 4", "solute|interface"),
+        ("cells: 32", "cells: 10000000", "memory"),
     ],
 )
 def test_user_errors_are_one_line_with_status_2_and_leave_no_file(folder, old, new, words):
@@ -77,6 +78,7 @@ def test_user_errors_are_one_line_with_status_2_and_leave_no_file(folder, old, n
         ("solve", "problem.yaml"),
         ("solve", "problem.yaml", "-o", "out.nc", "--plot", "figure.xyz"),
         ("solve", "problem.yaml", "-o", "/proc/none/out.nc"),
+        ("solve", "problem.yaml", "-o", "out.nc", "--rtol", "-1"),
         ("info", "problem.yaml"),
         ("info", "nowhere.nc"),
         ("sing",),

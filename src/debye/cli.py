@@ -175,6 +175,8 @@ def main() -> None:
         _fail("interrupted")
     except DebyeError as error:
         _fail(str(error))
+    except MemoryError as error:
+        _fail(f"memory: {error or 'not enough'}; use fewer cells or a machine with more memory")
     except OSError as error:
         # The machine's own refusals (full disk, no permission, no such folder) are the user's to mend.
         _fail(

@@ -83,6 +83,8 @@ def test_ellipsoid_in_3d_has_the_distance_of_a_ball_and_of_its_axes():
         lambda: debye.Ball((0.0, 0.0), -1.0),
         lambda: debye.Ball((0.0, float("nan")), 1.0),
         lambda: debye.Ball((0.0,), 1.0),
+        lambda: debye.Ball("x", 1.0),
+        lambda: debye.Star((0.0, 0.0), 3.0, None, ()),
         lambda: debye.Ellipsoid((0.0, 0.0), (1.0, 0.0)),
         lambda: debye.Ellipsoid((0.0, 0.0), (1.0, 2.0, 3.0)),
         lambda: debye.Star((0.0, 0.0), 3.0, (0.6, 0.6), (0.0, 0.0)),

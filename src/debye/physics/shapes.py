@@ -55,8 +55,17 @@ def _positive(shape: str, **lengths: ArrayLike) -> None:
             )
 
 
+def _numbers(shape: str, name: str, values: ArrayLike) -> tuple[float, ...]:
+    try:
+        return tuple(float(value) for value in np.atleast_1d(np.asarray(values, dtype=float)).ravel())
+    except (TypeError, ValueError):
+        raise GeometryError(
+            explain(f"{shape} {name}", values, "a list of numbers", "mend the value")
+        ) from None
+
+
 def _point(shape: str, center: Sequence[float], dims: tuple[int, ...]) -> tuple[float, ...]:
-    found = tuple(float(value) for value in np.atleast_1d(np.asarray(center, dtype=float)).ravel())
+    found = _numbers(shape, "center", center)
     if len(found) not in dims:
         expected = " or ".join(str(dim) for dim in dims)
         raise GeometryError(
@@ -135,7 +144,7 @@ class Ellipsoid:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("ellipsoid", self.center, (2, 3)))
-        axes = tuple(float(value) for value in self.semi_axes)
+        axes = _numbers("ellipsoid", "semi_axes", self.semi_axes)
         object.__setattr__(self, "semi_axes", axes)
         if len(axes) != len(self.center):
             raise GeometryError(
@@ -215,8 +224,8 @@ class Star:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("star", self.center, (2,)))
-        object.__setattr__(self, "amplitudes", tuple(float(value) for value in self.amplitudes))
-        object.__setattr__(self, "phases", tuple(float(value) for value in self.phases))
+        object.__setattr__(self, "amplitudes", _numbers("star", "amplitudes", self.amplitudes))
+        object.__setattr__(self, "phases", _numbers("star", "phases", self.phases))
         _positive("star", radius=self.radius)
         _finite("star", amplitudes=self.amplitudes, phases=self.phases)
         if len(self.amplitudes) != len(self.phases):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from debye.errors import SolveError, explain
+from debye.errors import ConfigError, SolveError, explain
 from debye.parameters import Solver
 from debye.physics.algebra import Report, System
 from debye.physics.assembly import discretise
@@ -123,6 +123,8 @@ class Prepared:
     def solve(self, charges: PointCharges, rtol: float | None = None, *, check: bool = True) -> Solution:
         """Solve for one charge set; see `debye.solve` for parameters and errors."""
         rtol = self.limits.rtol if rtol is None else rtol
+        if not 0.0 < rtol < 1.0:
+            raise ConfigError(explain("rtol", rtol, "a number between 0 and 1", "1e-8 is the default"))
         start = time.perf_counter()
         problem = replace(self.problem, charges=charges)
         boundary = problem.boundary_values(self._edge)
