@@ -38,6 +38,30 @@ def test_atomic_leaves_nothing_after_an_error_and_keeps_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe"])
+def test_atomic_never_takes_the_place_of_something_else_than_a_file(tmp_path, kind):
+    target = tmp_path / "there"
+    if kind == "folder":
+        target.mkdir()
+    else:
+        os.mkfifo(target if kind == "pipe" else tmp_path / "pipe")
+        if kind != "pipe":
+            target.symlink_to("pipe")
+    before = {path: path.lstat().st_mode for path in tmp_path.iterdir()}
+    with pytest.raises(FormatError, match=r"there: found a (folder|device).*expected a file"):
+        store.write_text(target, "x")
+    assert {path: path.lstat().st_mode for path in tmp_path.iterdir()} == before
+
+
+def test_atomic_writes_to_where_a_link_points(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "link").symlink_to("scratch/real")
+    for text in ("first", "second"):
+        store.write_text(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "scratch" / "real").read_text() == text
+
+
 def test_atomic_replaces_the_file_and_never_writes_into_it(tmp_path):
     target = tmp_path / "file.txt"
     store.write_text(target, "old")

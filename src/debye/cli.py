@@ -6,17 +6,33 @@ A subcommand parses its arguments, calls its layer and decides nothing; the laye
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import click
 
 from debye import provenance
-from debye.errors import DebyeError
+from debye.errors import ConfigError, DebyeError, explain
 from debye.progress import set_up_logging
 
 FILE = click.Path(path_type=Path)
+
+
+class _Target(click.Path):
+    """A file to write: refused before any work if it is a folder or a device."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from debye.store import check_target
+
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        check_target(path)
+        return path
+
+
+TARGET = _Target()
 DEVICES = click.Choice(["auto", "cpu", "cuda"])
 
 
@@ -30,29 +46,25 @@ def cli(quiet: bool) -> None:
 
 @cli.command()
 @click.argument("problem", type=FILE)
-@click.option("-o", "--out", type=FILE, required=True, help="netCDF file to write.")
-@click.option("--plot", type=FILE, help="Also draw the potential into this PNG, PDF or SVG file.")
+@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
+@click.option("--plot", type=TARGET, help="Also draw the potential into this PNG, PDF or SVG file.")
 @click.option("--rtol", default=1e-8, show_default=True, help="Relative residual to reach.")
 def solve(problem: Path, out: Path, plot: Path | None, rtol: float) -> None:
     """Solve the problem in a YAML file."""
     from debye.physics.problem import load_problem
     from debye.physics.solve import solve as solve_problem
-    from debye.store import write
+    from debye.store import written
 
+    _differ(problem=problem, out=out, plot=plot)
     if plot is not None:
         from debye.analysis.figures import check_extension, draw_solution
 
         check_extension(plot)
     solution = solve_problem(load_problem(problem), rtol=rtol)
     dataset = solution.to_dataset()
-    write(dataset, out)
-    if plot is not None:
-        try:
+    with written(dataset, out):
+        if plot is not None:
             draw_solution(dataset, plot)
-        except BaseException:
-            # Both files or none.
-            out.unlink(missing_ok=True)
-            raise
     click.echo(f"{out}: {solution.report}")
 
 
@@ -68,7 +80,7 @@ def info(file: Path) -> None:
 @cli.command()
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the shard's split and family.")
 @click.option("--seed", type=int, required=True, help="Seed of the shard.")
-@click.option("-o", "--out", type=FILE, required=True, help="Shard to write.")
+@click.option("-o", "--out", type=TARGET, required=True, help="Shard to write.")
 def sample(frozen: Path, seed: int, out: Path) -> None:
     """Draw and solve the samples of one shard."""
     from debye.frozen import ShardSlice
@@ -80,8 +92,8 @@ def sample(frozen: Path, seed: int, out: Path) -> None:
 @cli.command()
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the split's merge.")
 @click.option("--shards", type=FILE, required=True, help="Folder with {geometry}/seed{seed}.nc.")
-@click.option("-o", "--out", type=FILE, required=True, help="Data set to write.")
-@click.option("--digest", type=FILE, help="Also write the digest of its content into this file.")
+@click.option("-o", "--out", type=TARGET, required=True, help="Data set to write.")
+@click.option("--digest", type=TARGET, help="Also write the digest of its content into this file.")
 def merge(frozen: Path, shards: Path, out: Path, digest: Path | None) -> None:
     """Merge the shards of a split into one data set."""
     from debye.frozen import MergeSlice
@@ -98,12 +110,13 @@ def merge(frozen: Path, shards: Path, out: Path, digest: Path | None) -> None:
 @cli.command()
 @click.argument("dataset", type=FILE)
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the label floor.")
-@click.option("-o", "--out", type=FILE, required=True, help="netCDF file to write.")
+@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
 def floor(dataset: Path, frozen: Path, out: Path) -> None:
     """Solve a subset of a data set again on a finer grid: the labels' own error."""
     from debye.frozen import FloorSlice
     from debye.physics.floor import make_floor
 
+    _differ(dataset=dataset, frozen=frozen, out=out)
     make_floor(FloorSlice.load(frozen), dataset, out)
 
 
@@ -111,7 +124,7 @@ def floor(dataset: Path, frozen: Path, out: Path) -> None:
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the network.")
 @click.option("--train", "train_split", type=FILE, required=True, help="Training split.")
 @click.option("--validation", type=FILE, required=True, help="Validation split.")
-@click.option("--state", type=FILE, required=True, help="File of the resumable state; made and read.")
+@click.option("--state", type=TARGET, required=True, help="File of the resumable state; made and read.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True)
 @click.option(
     "-o", "--out", type=FILE, required=True, help="Folder for checkpoint.safetensors and history.csv."
@@ -128,11 +141,12 @@ def train(frozen: Path, train_split: Path, validation: Path, state: Path, device
 @click.argument("dataset", type=FILE)
 @click.option("--model", type=FILE, required=True, help="checkpoint.safetensors of a training.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True)
-@click.option("-o", "--out", type=FILE, required=True, help="netCDF file to write.")
+@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
 def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
     """Predict the potential of every sample of a data set."""
     from debye.learning.predict import predict_dataset
 
+    _differ(dataset=dataset, model=model, out=out)
     predict_dataset(model, dataset, out, device=device)
 
 
@@ -156,7 +170,7 @@ def analyse(
 @cli.command()
 @click.argument("analyses", type=FILE, nargs=-1, required=True)
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the report.")
-@click.option("-o", "--out", type=FILE, required=True, help="HTML page to write.")
+@click.option("-o", "--out", type=TARGET, required=True, help="HTML page to write.")
 def report(analyses: tuple[Path, ...], frozen: Path, out: Path) -> None:
     """Make the report: one self-contained HTML page from the folders of the analyses."""
     from debye.analysis.report import write_report
@@ -187,6 +201,15 @@ def main() -> None:
         sys.exit(1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _differ(**paths: Path | None) -> None:
+    """Refuse to write one file over another of the same call."""
+    given = {name: path.resolve() for name, path in paths.items() if path is not None}
+    for name, path in given.items():
+        for other in list(given)[: list(given).index(name)]:
+            if given[other] == path:
+                raise ConfigError(explain(name, path, f"another file than {other}", "choose another name"))
 
 
 def _fail(message: str) -> None:

@@ -25,9 +25,29 @@ BLOCK = 64
 """Samples that a merge or an analysis holds at once: its peak memory is a few blocks, whatever the input's size."""
 
 
+def check_target(path: str | Path) -> Path:
+    """Path that a file written to `path` will have: links are followed, so that they stay.
+
+    Raises
+    ------
+    FormatError
+        If something else than a file is there. A rename would put the file in the place of a device or a pipe.
+    """
+    target = Path(path).resolve()
+    if not target.exists() or target.is_file():
+        return target
+    kind = "a folder" if target.is_dir() else "a device, pipe or socket"
+    raise FormatError(explain(str(path), kind, "a file, or nothing yet", "name a file to write"))
+
+
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` when the block ends well, remove it otherwise.
+
+    Raises
+    ------
+    FormatError
+        See `check_target`.
 
     Examples
     --------
@@ -38,7 +58,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     >>> target.read_text()
     'all of it'
     """
-    target = Path(path)
+    target = check_target(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
         prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}", dir=target.parent
@@ -80,8 +100,17 @@ def encoding_of(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def write(dataset: xr.Dataset, path: str | Path) -> None:
     """Write a data set to netCDF-4, whole or not at all; lazy arrays are written block by block."""
-    with atomic(path) as temporary, dask.config.set(scheduler="synchronous"):
-        dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding_of(dataset))
+    with written(dataset, path):
+        pass
+
+
+@contextlib.contextmanager
+def written(dataset: xr.Dataset, path: str | Path) -> Iterator[None]:
+    """Write a data set as `write` does, but give it its name only when the block ends well: both or none."""
+    with atomic(path) as temporary:
+        with dask.config.set(scheduler="synchronous"):
+            dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding_of(dataset))
+        yield
 
 
 # The library keeps up to 16 MB of chunks for every variable of every open file. A chunk here is a sample that is read
