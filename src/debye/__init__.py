@@ -3,6 +3,9 @@
 from debye.errors import ChargeError, ConfigError, DebyeError, FormatError, GeometryError, SolveError
 from debye.parameters import Grid, Medium
 from debye.physics.charges import PointCharges
+from debye.physics.export import Assembled, assemble
+from debye.physics.interface import Interface
+from debye.physics.molecule import Molecule
 from debye.physics.problem import Problem, load_problem
 from debye.physics.shapes import Ball, Ellipsoid, Star
 from debye.physics.solution import Solution
@@ -13,6 +16,7 @@ from debye.store import open_dataset
 __version__ = version()
 
 __all__ = [
+    "Assembled",
     "Ball",
     "ChargeError",
     "ConfigError",
@@ -21,12 +25,15 @@ __all__ = [
     "FormatError",
     "GeometryError",
     "Grid",
+    "Interface",
     "Medium",
+    "Molecule",
     "PointCharges",
     "Problem",
     "Solution",
     "SolveError",
     "Star",
+    "assemble",
     "load_problem",
     "open_dataset",
     "solve",

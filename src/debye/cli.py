@@ -66,6 +66,8 @@ def solve(problem: Path, out: Path, plot: Path | None, rtol: float) -> None:
         if plot is not None:
             draw_solution(dataset, plot)
     click.echo(f"{out}: {solution.report}")
+    for warning in solution.report.warnings:
+        click.echo(f"{out}: warning: {warning}", err=True)
 
 
 @cli.command()
@@ -168,15 +170,40 @@ def analyse(
 
 
 @cli.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the study of one family.")
+@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
+def penalty_family(frozen: Path, out: Path) -> None:
+    """Measure what the interior penalty does to error, spectrum and iterations on solutes of one family."""
+    from debye.frozen import PenaltySlice
+    from debye.physics.penalty import make_sweep
+
+    _differ(frozen=frozen, out=out)
+    make_sweep(PenaltySlice.load(frozen), out)
+
+
+@cli.command()
+@click.argument("families", type=FILE, nargs=-1, required=True)
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the penalty study.")
+@click.option("-o", "--out", type=FILE, required=True, help="Folder for data set, figure and recommendation.")
+def penalty_study(families: tuple[Path, ...], frozen: Path, out: Path) -> None:
+    """Put the families' penalty studies together: one data set, a figure and a recommendation."""
+    from debye.analysis.penalty import make_study
+    from debye.frozen import PenaltyReportSlice
+
+    make_study(PenaltyReportSlice.load(frozen), list(families), out)
+
+
+@cli.command()
 @click.argument("analyses", type=FILE, nargs=-1, required=True)
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the report.")
+@click.option("--penalty", type=FILE, help="Folder of the penalty study; without it the page has none.")
 @click.option("-o", "--out", type=TARGET, required=True, help="HTML page to write.")
-def report(analyses: tuple[Path, ...], frozen: Path, out: Path) -> None:
+def report(analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, out: Path) -> None:
     """Make the report: one self-contained HTML page from the folders of the analyses."""
     from debye.analysis.report import write_report
     from debye.frozen import ReportSlice
 
-    write_report(ReportSlice.load(frozen), list(analyses), out)
+    write_report(ReportSlice.load(frozen), list(analyses), out, penalty)
 
 
 def main() -> None:

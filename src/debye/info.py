@@ -99,6 +99,8 @@ def _samples(dataset: xr.Dataset) -> dict[str, Any]:
         "refused draws": ", ".join(
             f"{name.removeprefix('rejected_')} {count}" for name, count in rejected.items()
         ),
+        "samples with a warning": f"{sum(map(bool, dataset['warnings'].values.tolist()))}"
+        f" (thinnest boundary layer {float(dataset['layer_cells'].min()):.2g} cells)",
         "largest residual": f"{float(dataset['relative_residual'].max()):.1e}",
         "solve seconds": f"{float(dataset['solve_seconds'].sum()):.2f} in all",
     }

@@ -71,6 +71,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range = Annotated[tuple[Finite, Finite], AfterValidator(ordered)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Literal["auto"]
 
 
 class Grid(Model):
@@ -140,7 +141,11 @@ class Solver(Model):
     rtol: float = Field(
         default=1e-8, gt=0, lt=1, description="relative residual at which a solve has converged"
     )
-    penalty: float = Field(default=1.0, ge=0, description="σ of the interior-penalty term on cut facets")
+    penalty: Penalty = Field(
+        default="auto",
+        description="σ of the interior-penalty term on cut facets; auto: on each facet the least that keeps the "
+        "matrix definite",
+    )
     max_newton: int = Field(default=50, ge=1, description="most Newton steps")
     max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")
 

@@ -87,10 +87,26 @@ VARIABLES: dict[str, Variable] = {
     "seed": Variable(("sample",), "i8", None, "seed of the shard"),
     "index": Variable(("sample",), "i8", None, "index of the sample within its family and seed"),
     "reaction_energy": Variable(("sample",), "f8", "kT", "half the sum of q_i w(x_i); kT/angstrom in 2-D"),
+    "ionic_energy": Variable(
+        ("sample",),
+        "f8",
+        "kT",
+        "osmotic energy of the ions, 0 where they are linear; kT/angstrom in 2-D",
+    ),
     "newton_steps": Variable(("sample",), "i4", "1", "Newton steps (1 for the linear equation)"),
     "cg_iterations": Variable(("sample",), "i4", "1", "conjugate-gradient iterations in all"),
     "relative_residual": Variable(
         ("sample",), "f8", "1", "relative residual of the discrete equation at the end"
+    ),
+    "layer_cells": Variable(
+        ("sample",),
+        "f8",
+        "1",
+        "least debye_length/sqrt(cosh u) in the solvent, in cells; inf without ions",
+        finite=False,
+    ),
+    "warnings": Variable(
+        ("sample",), "str", None, "what is inaccurate in a converged sample, empty where nothing is"
     ),
     "solve_seconds": Variable(("sample",), "f8", "s", "wall time of the sample"),
     "rejected_shapes": Variable(
@@ -298,7 +314,7 @@ def mock(
 
 
 def build(content: Mapping[str, Any], grid: Grid, attributes: Mapping[str, str]) -> xr.Dataset:
-    """Put arrays of samples into a described data set; variables left out are filled with zeros.
+    """Put arrays of samples into a described data set; variables left out are zero or empty text.
 
     Parameters
     ----------
@@ -314,7 +330,8 @@ def build(content: Mapping[str, Any], grid: Grid, attributes: Mapping[str, str])
     for name, variable in VARIABLES.items():
         dtype = object if variable.dtype == "str" else np.dtype(variable.dtype)
         values = content.get(name)
-        array = np.zeros(samples, dtype=dtype) if values is None else np.asarray(values).astype(dtype)
+        nothing = np.full(samples, "" if dtype is object else 0, dtype=dtype)
+        array = nothing if values is None else np.asarray(values).astype(dtype)
         variables[name] = (variable.dims_on(grid.dim), array)
     coordinates = {name: (name, grid.axis) for name in AXES[: grid.dim]}
     return describe(xr.Dataset(variables, coords=coordinates, attrs=dict(attributes)))

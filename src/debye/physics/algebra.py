@@ -1,16 +1,21 @@
-"""The algebra of one geometry: conjugate gradients under one multigrid hierarchy, and damped Newton around them.
+"""The algebra of one geometry: conjugate gradients under a multigrid hierarchy, and Newton's method around them.
 
 The equation is the optimality condition of the energy
 
-    E(W) = ½ WᵀA W - bᵀW + mᵀF(W) + kᵀF(Q W + B_q),      F' = f = sinh (or the identity),
+    E(W) = ½ WᵀA W - bᵀW + mᵀF(W),      F' = f = sinh (or the identity), m ≥ 0,
 
 which is convex where A is positive definite, and the penalty sees to that: so Newton with Armijo's rule on E goes down
-from anywhere. The hierarchy is built once, for the linearisation at u = 0, and preconditions every Newton step of every
-charge set on the geometry. Every solve ends with a verdict.
+from anywhere. Newton's step is taken along a curve (`System._moved`): a plain step overshoots where sinh is large and
+comes back by 1 in u a step. The change of variable is that of K. Brenner and C. Cancès, Improving Newton's method
+performance by parametrization: the case of the Richards equation, SIAM J. Numer. Anal. 55 (2017).
+
+One hierarchy, for the linearisation at u = 0, preconditions every charge set on the geometry; a Newton step whose
+matrix has left it behind, because sinh is large, has one of its own. Every solve ends with a verdict.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -31,6 +36,15 @@ Outcome = Literal["converged", "iteration limit", "not definite", "stagnated", "
 LARGEST_EXPONENT = 40.0
 """Beyond this |u|, sinh goes on as its tangent: still monotone, so the energy stays convex, and nothing overflows."""
 
+OTHER = 1.2
+"""Factor between diagonal entries of two Newton steps beyond which the later one has a hierarchy of its own."""
+
+SHARE_OF_DIAGONAL = 0.1
+"""Share of the diagonal of A in a node's own equation: its neighbours move with it, so its stiffness is less."""
+
+LARGEST_PLAIN = 0.5
+"""Below this |u| sinh u is near enough to u for a plain step."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -49,6 +63,11 @@ class Report:
         data: loads and boundary values, without the ionic term.
     seconds : dict
         Wall time by phase: "geometry", "multigrid" (shared by all charge sets of a geometry), "load", "iterate".
+    layer_cells : float
+        Cells across the thinnest boundary layer of the ions: the least λ_D/√cosh u in the solvent over h.
+    warnings : tuple of str
+        What is inaccurate although the solve converged: a boundary layer thinner than a cell, a charge near the
+        interface. Empty where nothing needs saying.
     """
 
     outcome: Outcome
@@ -56,6 +75,8 @@ class Report:
     cg_iterations: tuple[int, ...]
     residuals: tuple[float, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    layer_cells: float = math.inf
+    warnings: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -99,43 +120,27 @@ class System:
         self.stiffness = rows[:, inner].tocsr()
         self.coupling = rows[:, ~inner].tocsr()
         self.lumped = discretisation.lumped[inner]
-        # The outermost simplices are never cut, so Q does not see boundary nodes.
-        self.basis = discretisation.ionic_basis[:, inner].tocsr()
-        self.weights = discretisation.ionic.weight
         self.law = sinh if discretisation.medium.ions == "nonlinear" else identity
 
     @cached_property
     def linearised(self) -> sparse.csr_array:
         """Matrix of the linear equation: the derivative at u = 0."""
-        return self._derivative(np.ones_like(self.lumped), np.ones_like(self.weights))
+        return self._derivative(np.ones_like(self.lumped))
 
     @cached_property
     def hierarchy(self) -> pyamg.MultilevelSolver:
-        """Multigrid hierarchy of `linearised` (Ruge-Stüben), built at first use and kept."""
-        return pyamg.ruge_stuben_solver(_narrow(self.linearised), max_coarse=200)
+        """Multigrid hierarchy of `linearised`, built at first use and kept."""
+        return build_hierarchy(self.linearised)
 
-    def _derivative(self, nodal: Floats, ionic: Floats) -> sparse.csr_array:
-        ionic_part = self.basis.T @ (sparse.diags_array(self.weights * ionic) @ self.basis)
-        return sparse.csr_array(self.stiffness + sparse.diags_array(self.lumped * nodal) + ionic_part)
+    @cached_property
+    def _balance(self) -> Floats:
+        """Diagonal of A over m where there are ions, infinite elsewhere: see `_moved`."""
+        there = self.lumped > 0
+        ratio = self.stiffness.diagonal() / np.where(there, self.lumped, 1.0)
+        return np.where(there, SHARE_OF_DIAGONAL * ratio, np.inf)
 
-    def _linear_solve(
-        self, matrix: sparse.csr_array, right: Floats, rtol: float, most: int
-    ) -> tuple[Floats, int, Outcome]:
-        residuals: list[float] = []
-        # Its warning of an indefinite matrix is the verdict below; it insists on being shown, so it is caught here.
-        with warnings.catch_warnings(record=True):
-            x, info = cg(
-                matrix,
-                right,
-                tol=rtol,
-                maxiter=most,
-                M=self.hierarchy.aspreconditioner(cycle="V"),
-                residuals=residuals,
-            )
-        outcome: Outcome = "converged" if info == 0 else "iteration limit" if info > 0 else "not definite"
-        if not np.isfinite(x).all():
-            outcome = "not finite"
-        return x, max(len(residuals) - 1, 0), outcome
+    def _derivative(self, slope: Floats) -> sparse.csr_array:
+        return sparse.csr_array(self.stiffness + sparse.diags_array(self.lumped * slope))
 
     def solve(
         self, load: Load, boundary: Floats, rtol: float, max_newton: int, max_cg: int
@@ -164,71 +169,106 @@ class System:
         built = time.perf_counter()
         # Overflow is no surprise to be warned of: it ends in the verdict "not finite".
         with np.errstate(over="ignore", invalid="ignore"):
-            size = float(np.linalg.norm(right))
-            if not np.isfinite(size):
+            if not np.isfinite(np.linalg.norm(right)):
                 return self._assembled(np.zeros_like(right), boundary), Report(
                     "not finite", 0, (), (float("nan"),)
                 )
-            w, outcome, iterations, residuals = self._iterate(
-                right, load.bubble_values, size, rtol, max_newton, max_cg
-            )
+            w, outcome, iterations, residuals = self._iterate(right, rtol, max_newton, max_cg)
         seconds = {"multigrid": built - start, "iterate": time.perf_counter() - built}
         report = Report(outcome, len(iterations), tuple(iterations), tuple(residuals), seconds)
         return self._assembled(w, boundary), report
 
     def _iterate(
-        self, right: Floats, bubble: Floats, size: float, rtol: float, max_newton: int, max_cg: int
+        self, right: Floats, rtol: float, max_newton: int, max_cg: int
     ) -> tuple[Floats, Outcome, list[int], list[float]]:
-        scale = size or 1.0
-        # The first step is the linear equation: Newton's step from u = 0, where f'(u) = 1. (Starting from W = 0 would
-        # put u = G into the solvent side of cut simplices, through the bubble.)
-        ionic_load = self.basis.T @ (self.weights * bubble)
-        if size == 0.0 and not ionic_load.any():
-            return np.zeros_like(right), "converged", [], [0.0]
+        scale = float(np.linalg.norm(right))
+        w = np.zeros_like(right)
+        if scale == 0.0:
+            return w, "converged", [], [0.0]
         linear = self.law is identity
-        tolerance = 0.5 * rtol if linear else max(0.5 * rtol, 1e-4)
-        w, count, outcome = self._linear_solve(self.linearised, right - ionic_load, tolerance, max_cg)
-        iterations, residuals = [count], [1.0]
-        energy, residual, nodal, ionic = self._state(w, right, bubble)
-        residuals.append(float(np.linalg.norm(residual)) / scale)
-        while outcome == "converged" and residuals[-1] > rtol:
+        hierarchy, built = self.hierarchy, self.linearised.diagonal()
+        iterations: list[int] = []
+        residuals = [1.0]
+        outcome: Outcome = "converged"
+        energy, residual, slope = self._state(w, right)
+        while outcome == "converged" and not self._enough(w, residual, residuals[-1], rtol):
             if not np.isfinite(residuals[-1]):
                 outcome = "not finite"
             elif len(iterations) >= max_newton:
                 outcome = "iteration limit"
             else:
-                # Eisenstat and Walker: solve each step as well as its size deserves, so that the end is quadratic.
-                forcing = float(np.clip(residuals[-1], 0.1 * rtol / residuals[-1], 1e-2))
-                matrix = self.linearised if linear else self._derivative(nodal, ionic)
-                step, count, outcome = self._linear_solve(matrix, -residual, forcing, max_cg)
+                matrix = self._derivative(slope) if iterations and not linear else self.linearised
+                diagonal = matrix.diagonal()
+                if not linear and np.abs(np.log(diagonal / built)).max() > np.log(OTHER):
+                    hierarchy, built = build_hierarchy(matrix), diagonal
+                step, count, outcome = linear_solve(
+                    matrix, -residual, hierarchy, self._forcing(residuals, rtol), max_cg
+                )
                 iterations.append(count)
-                if outcome == "converged":
-                    moved = self._line_search(w, step, energy, residual, right, bubble)
-                    if moved is None:
-                        outcome = "stagnated"
-                        break
-                    w, (energy, residual, nodal, ionic) = moved
-                    residuals.append(float(np.linalg.norm(residual)) / scale)
+                if outcome != "converged":
+                    break
+                moved = self._line_search(w, step, energy, residual, right)
+                if moved is None:
+                    outcome = "converged" if residuals[-1] <= rtol else "stagnated"
+                    break
+                w, (energy, residual, slope) = moved
+                residuals.append(float(np.linalg.norm(residual)) / scale)
         return w, outcome, iterations, residuals
 
-    def _state(self, w: Floats, right: Floats, bubble: Floats) -> tuple[float, Floats, Floats, Floats]:
-        """Energy, residual, and the derivatives of f at nodes and at ionic quadrature points."""
-        nodal_energy, nodal_value, nodal_slope = self.law(w)
-        ionic_energy, ionic_value, ionic_slope = self.law(self.basis @ w + bubble)
+    def _enough(self, w: Floats, residual: Floats, relative: float, rtol: float) -> bool:
+        """Whether the residual is small enough, and for sinh the error too.
+
+        What Newton leaves is smooth, and a smooth residual of 1e-8 stands for an error 1/h² times larger. One cycle
+        of multigrid turns it into an error, near enough.
+        """
+        if relative > rtol or self.law is identity:
+            return relative <= rtol
+        error = self.hierarchy.aspreconditioner(cycle="V") @ residual
+        return bool(np.linalg.norm(error) <= max(rtol, 1e-10) * np.linalg.norm(w))
+
+    def _forcing(self, residuals: list[float], rtol: float) -> float:
+        """Tolerance of a linear solve: as good as the step deserves (Eisenstat and Walker), so the end is quadratic."""
+        last = residuals[-1]
+        if self.law is identity:
+            return 0.5 * rtol / last
+        return float(np.clip(last, 0.1 * rtol / last, 1e-2 if len(residuals) > 1 else 1e-4))
+
+    def _state(self, w: Floats, right: Floats) -> tuple[float, Floats, Floats]:
+        """Energy, residual, and the derivative of f at the nodes."""
+        nodal_energy, value, slope = self.law(w)
         product = self.stiffness @ w
-        energy = w @ (0.5 * product - right) + self.lumped @ nodal_energy + self.weights @ ionic_energy
-        residual = product - right + self.lumped * nodal_value + self.basis.T @ (self.weights * ionic_value)
-        return float(energy), residual, nodal_slope, ionic_slope
+        energy = w @ (0.5 * product - right) + self.lumped @ nodal_energy
+        return float(energy), product - right + self.lumped * value, slope
+
+    def _moved(self, w: Floats, step: Floats) -> Floats:
+        """W + step, but along the curve on which each node's own equation is solved exactly, not its linearisation.
+
+        Where |u| grows, the step is taken in τ = d u + m sinh u, d a share of the diagonal of A: for small u this is
+        u itself, for large u it is the charge of the node's ions. A step that is too long in u by a factor of e⁵ then
+        ends 5 too high, and not 5 Newton steps late. The curve starts along the step, so it descends where that does.
+        """
+        target = w + step
+        if self.law is identity:
+            return target
+        node = np.flatnonzero((np.abs(target) > LARGEST_PLAIN) & (self.lumped > 0))
+        start, end, balance = w[node], target[node], self._balance[node]
+        # Where |u| falls, Newton's own step never overshoots; a change of sign is a growth from zero.
+        falls = np.abs(end) < np.abs(start)
+        start = np.where(start * end < 0, 0.0, start)
+        _, value, slope = sinh(start)
+        tau = balance * start + value + (balance + slope) * (end - start)
+        target[node] = np.where(falls & (w[node] * end > 0), end, _node_equation(balance, tau))
+        return target
 
     def _line_search(
-        self, w: Floats, step: Floats, energy: float, residual: Floats, right: Floats, bubble: Floats
-    ) -> tuple[Floats, tuple[float, Floats, Floats, Floats]] | None:
+        self, w: Floats, step: Floats, energy: float, residual: Floats, right: Floats
+    ) -> tuple[Floats, tuple[float, Floats, Floats]] | None:
         slope = float(residual @ step)
         norm = float(np.linalg.norm(residual))
         share = 1.0
         while share > 1e-10:
-            tried = w + share * step
-            state = self._state(tried, right, bubble)
+            tried = self._moved(w, share * step)
+            state = self._state(tried, right)
             # Near the end the energy's change drowns in round-off: there a smaller residual decides.
             if (
                 state[0] <= energy + 1e-4 * share * slope
@@ -243,6 +283,52 @@ class System:
         w[self.discretisation.interior] = inner
         w[~self.discretisation.interior] = boundary
         return w
+
+
+def build_hierarchy(matrix: sparse.csr_array) -> pyamg.MultilevelSolver:
+    """Ruge-Stüben hierarchy of a matrix."""
+    return pyamg.ruge_stuben_solver(_narrow(matrix), max_coarse=200)
+
+
+def linear_solve(
+    matrix: sparse.csr_array, right: Floats, hierarchy: pyamg.MultilevelSolver, rtol: float, most: int
+) -> tuple[Floats, int, Outcome]:
+    """Conjugate gradients under a hierarchy.
+
+    Returns
+    -------
+    x : ndarray
+    iterations : int
+    outcome : str
+        "converged", "iteration limit", "not definite" or "not finite".
+    """
+    residuals: list[float] = []
+    # Its warning of an indefinite matrix is the verdict below; it insists on being shown, so it is caught here.
+    with warnings.catch_warnings(record=True):
+        x, info = cg(
+            matrix,
+            right,
+            tol=rtol,
+            maxiter=most,
+            M=hierarchy.aspreconditioner(cycle="V"),
+            residuals=residuals,
+        )
+    outcome: Outcome = "converged" if info == 0 else "iteration limit" if info > 0 else "not definite"
+    if not np.isfinite(x).all():
+        outcome = "not finite"
+    return x, max(len(residuals) - 1, 0), outcome
+
+
+def _node_equation(balance: Floats, tau: Floats) -> Floats:
+    """The u of balance·u + sinh u = tau, by Newton's method from above, where it falls monotonically."""
+    target = np.abs(tau)
+    u = np.minimum(target / balance, np.arcsinh(target))
+    for _ in range(100):
+        step = (balance * u + np.sinh(u) - target) / (balance + np.cosh(u))
+        u = u - step
+        if (np.abs(step) <= 1e-14 * (1.0 + u)).all():
+            break
+    return np.copysign(u, tau)
 
 
 def _narrow(matrix: sparse.csr_array) -> sparse.csr_matrix:

@@ -3,15 +3,20 @@
 Partially penalised immersed form (T. Lin, Y. Lin, X. Zhang, SIAM J. Numer. Anal. 53, 2015), on simplices T, facets F
 between two cut simplices and the interface Γ, with w_h = Σ W_i ψ_i + B:
 
-    a(w, ψ) = Σ_T ∫ ε∇w·∇ψ - Σ_F ∫ {ε∇w·n_F}[ψ] - Σ_F ∫ {ε∇ψ·n_F}[w] + Σ_F (σ max ε / h) ∫ [w][ψ]
+    a(w, ψ) = Σ_T ∫ ε∇w·∇ψ - Σ_F ∫ {ε∇w·n_F}[ψ] + θ Σ_F ∫ {ε∇ψ·n_F}[w] + Σ_F (σ max ε / h) ∫ [w][ψ]
     a(w_h, ψ) + ∫_{Ω⁺} (ε⁺/λ_D²) f(w_h) ψ = - ∫_Γ J1 ψ
+
+with θ = -1, the symmetric form, in the solver, and θ = 0 and 1, the incomplete and the non-symmetric form, for
+comparison. σ is one number for all facets, or the least that each facet needs (`debye.physics.facets`),
 
 so that, in terms of nodal values W,
 
-    A W + m f(W) + Qᵀ k f(Q W + B_q) = b,      b from J0 and J1 alone: the bubble enters every term of a.
+    A W + m f(W) = b,      b from J0 and J1 alone: the bubble enters every term of a.
 
-m holds the ionic term on uncut solvent simplices by the vertex rule; Q evaluates ψ at the quadrature points, with
-weights k, of the solvent side of cut simplices. Only cut simplices are visited; the rest is a stencil.
+m holds the ionic term by the vertex rule: a simplex gives the volume of its solvent part to its solvent vertices, in
+equal shares. On cut simplices a quadrature of u_h = w_h on the solvent side is one degree better in theory and worse
+in practice (docs/method.md): where the boundary layer is thin, P1 functions with the bubble leave the range of u by
+far, and sinh punishes it. Only cut simplices are visited; the rest is a stencil.
 """
 
 from __future__ import annotations
@@ -20,48 +25,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import factorial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from debye.parameters import Grid, Medium
+from debye.parameters import Grid, Medium, Penalty
 from debye.physics.charges import PointCharges, coulomb_gradient, coulomb_potential
 from debye.physics.cut import Cut, find_cut
 from debye.physics.elements import Bubble, Elements, immersed_elements
+from debye.physics.facets import Facets, find_facets, least_penalty
 from debye.physics.mesh import corner_views, kuhn_corners, strides
-from debye.physics.quadrature import Quadrature, interface_quadrature, side_quadrature
+from debye.physics.quadrature import Quadrature, interface_quadrature
 from debye.physics.shapes import Shape
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Variant = Literal["symmetric", "incomplete", "nonsymmetric"]
 
-
-@dataclass(frozen=True)
-class Facets:
-    """Facets between two cut simplices: the jump of every function is one coefficient times the hinge η_F."""
-
-    first: Ints
-    """Row of the simplex that n_F leaves, shape (f,)."""
-    second: Ints
-    """Row of the simplex that n_F enters, shape (f,)."""
-    normal: Floats
-    """n_F, shape (f, d)."""
-    scale: Floats
-    """ω of the second simplex on F is `scale` times that of the first, which is η_F; shape (f,)."""
-    hinge_negative: Floats
-    """∫ η_F over the solute part of F, shape (f,)."""
-    hinge_positive: Floats
-    """∫ η_F over the solvent part of F, shape (f,)."""
-    hinge_square: Floats
-    """∫ η_F² over F, shape (f,)."""
-    level_first: Floats
-    """ℓ of the first simplex at the vertices of F, shape (f, d)."""
-    local_first: Ints
-    """Where the vertices of F stand in the first simplex, shape (f, d)."""
-    local_second: Ints
-    """Where the same vertices stand in the second simplex, shape (f, d)."""
+THETA: dict[Variant, float] = {"symmetric": -1.0, "incomplete": 0.0, "nonsymmetric": 1.0}
+"""θ of each variant of the form."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +55,6 @@ class Load:
     right_hand_side: Floats
     """b, shape (nodes,)."""
     bubble: Bubble
-    bubble_values: Floats
-    """B_q at the ionic quadrature points, shape (q,)."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +63,11 @@ class Discretisation:
 
     grid: Grid
     medium: Medium
-    penalty: float
+    penalty: Penalty
+    """σ, or "auto": the least penalty that each facet needs."""
     elements: Elements
     facets: Facets
+    variant: Variant = "symmetric"
 
     @property
     def cut(self) -> Cut:
@@ -99,15 +83,20 @@ class Discretisation:
 
     @cached_property
     def stiffness(self) -> sparse.csr_array:
-        """A on all nodes, symmetric, shape (nodes, nodes)."""
+        """A on all nodes, shape (nodes, nodes); symmetric if the variant is."""
         rows, columns, entries = _cut_entries(self)
         size = self.cut.level_set.size
         return (self.uncut[0] + sparse.coo_array((entries, (rows, columns)), shape=(size, size))).tocsr()
 
     @cached_property
     def lumped(self) -> Floats:
-        """The vector m: ε⁺/λ_D² times the vertex rule of the uncut solvent simplices, shape (nodes,)."""
-        return self.medium.screening * self.uncut[1]
+        """The vector m: ε⁺/λ_D² times the solvent volume that the vertex rule gives each node, shape (nodes,)."""
+        cut = self.cut
+        solvent = cut.ell > 0
+        share = solvent / solvent.sum(axis=1, keepdims=True)
+        volume = self.uncut[1].copy()
+        np.add.at(volume, cut.nodes, share * (cut.volume * (1.0 - self.elements.share_negative))[:, None])
+        return self.medium.screening * volume
 
     @cached_property
     def uncut(self) -> tuple[sparse.csr_array, Floats]:
@@ -115,29 +104,17 @@ class Discretisation:
         return _stencil(self.grid, self.cut.level_set < 0, self.medium)
 
     @cached_property
+    def energy(self) -> Floats:
+        """∫_T ε∇ψ_i·∇ψ_j on the cut simplices, shape (n, d+1, d+1)."""
+        low, high = self.elements.gradient_negative, self.elements.gradient_positive
+        weight_low, weight_high = _side_weights(self.elements)
+        energy = weight_low[:, None, None] * (low @ np.swapaxes(low, 1, 2))
+        return np.asarray(energy + weight_high[:, None, None] * (high @ np.swapaxes(high, 1, 2)))
+
+    @cached_property
     def facet_basis(self) -> tuple[Ints, Floats, Floats, Floats]:
         """Nodes, jumps and mean fluxes of the basis on the facets, each (f, 2(d+1)), and the penalty's weight (f,)."""
         return _facet_basis(self)
-
-    @cached_property
-    def ionic(self) -> Quadrature:
-        """Quadrature on the solvent side of the cut simplices; weights are the k of the module's equation."""
-        shares = side_quadrature(self.cut.ell, "positive")
-        return Quadrature(
-            shares.element, shares.barycentric, shares.weight * (self.cut.volume * self.medium.screening)
-        )
-
-    @cached_property
-    def ionic_basis(self) -> sparse.csr_array:
-        """The matrix Q, shape (q, nodes)."""
-        points = self.ionic
-        values = self.elements.basis(
-            points.element, points.barycentric, np.ones(len(points.element), dtype=bool)
-        )
-        columns = self.cut.nodes[points.element]
-        rows = np.repeat(np.arange(len(columns)), columns.shape[1])
-        shape = (len(columns), self.cut.level_set.size)
-        return sparse.coo_array((values.ravel(), (rows, columns.ravel())), shape=shape).tocsr()
 
     @cached_property
     def interface(self) -> Quadrature:
@@ -164,13 +141,21 @@ class Discretisation:
         np.add.at(b, cut.nodes, -_volume_terms(elements, bubble))
         columns, terms = _facet_terms(self, bubble)
         np.add.at(b, columns, -terms)
-        ionic = self.ionic
-        there = np.ones(len(ionic.element), dtype=bool)
-        return Load(b, bubble, elements.bubble_values(bubble, ionic.element, ionic.barycentric, there))
+        return Load(b, bubble)
 
 
-def discretise(grid: Grid, shape: Shape, medium: Medium, penalty: float) -> Discretisation:
+def discretise(
+    grid: Grid, shape: Shape, medium: Medium, penalty: Penalty, variant: Variant = "symmetric"
+) -> Discretisation:
     """Set up the discrete equation of a geometry.
+
+    Parameters
+    ----------
+    grid, shape, medium
+    penalty : float or "auto"
+        σ on all facets between cut simplices, or the least that each of them needs.
+    variant : {"symmetric", "incomplete", "nonsymmetric"}
+        The second consistency term: as it is, left out, or with the other sign.
 
     Raises
     ------
@@ -178,7 +163,7 @@ def discretise(grid: Grid, shape: Shape, medium: Medium, penalty: float) -> Disc
         See `debye.physics.cut.find_cut`.
     """
     elements = immersed_elements(find_cut(grid, shape), medium)
-    return Discretisation(grid, medium, penalty, elements, find_facets(elements.cut))
+    return Discretisation(grid, medium, penalty, elements, find_facets(elements.cut), variant)
 
 
 def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> tuple[sparse.csr_array, Floats]:
@@ -212,49 +197,6 @@ def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> tuple[spa
     return stencil, volume.ravel() * simplex_volume / (dim + 1)
 
 
-def find_facets(cut: Cut) -> Facets:
-    """Pair the cut simplices across the facets that the interface crosses."""
-    corners = cut.ell.shape[1]
-    dim = corners - 1
-    kept = np.array([[j for j in range(corners) if j != dropped] for dropped in range(corners)])
-    nodes = cut.nodes[:, kept].reshape(-1, dim)
-    signs = (cut.ell > 0)[:, kept].reshape(-1, dim)
-    crossed = np.flatnonzero(signs.any(axis=1) & ~signs.all(axis=1))
-    # Vertices in the order of their numbers: then both sides of a facet list them alike.
-    order = np.argsort(nodes[crossed], axis=1)
-    key = np.take_along_axis(nodes[crossed], order, axis=1)
-    local = np.take_along_axis(kept[crossed % corners], order, axis=1)
-    sorted_rows = np.lexsort(key.T[::-1])
-    one, two = sorted_rows[0::2], sorted_rows[1::2]
-    first, second = crossed[one] // corners, crossed[two] // corners
-
-    outward = -cut.gradients[first, crossed[one] % corners]
-    steepness = np.sqrt((outward**2).sum(axis=1))
-    area = dim * cut.volume * steepness
-    level_first = cut.ell[first[:, None], local[one]]
-    level_second = cut.ell[second[:, None], local[two]]
-    scale = (level_second * level_first).sum(axis=1) / (level_first**2).sum(axis=1)
-    integrals = _hinge_integrals(level_first) * area[:, None]
-    return Facets(
-        first, second, outward / steepness[:, None], scale, integrals[:, 0], integrals[:, 1], integrals[:, 2],
-        level_first, local[one], local[two],
-    )  # fmt: skip
-
-
-def _hinge_integrals(level: Floats) -> Floats:
-    """∫_{F⁻} η, ∫_{F⁺} η and ∫_F η² for η = ℓ⁺ - Iℓ⁺ on facets of area 1, shape (f, 3)."""
-    integrals = np.zeros((len(level), 3))
-    part = np.maximum(level, 0.0)
-    for column, side in enumerate(("negative", "positive")):
-        points = side_quadrature(level, side)
-        hinge = -(points.barycentric * part[points.element]).sum(axis=1)
-        if side == "positive":
-            hinge += (points.barycentric * level[points.element]).sum(axis=1)
-        integrals[:, column] = np.bincount(points.element, points.weight * hinge, minlength=len(level))
-        integrals[:, 2] += np.bincount(points.element, points.weight * hinge**2, minlength=len(level))
-    return integrals
-
-
 def _facet_flux(discretisation: Discretisation, negative: Floats, positive: Floats, rows: Ints) -> Floats:
     """∫_F ½ ε∇v·n_F η_F for functions with gradients (n, functions, d) on the simplices `rows`; (f, functions)."""
     facets, medium = discretisation.facets, discretisation.medium
@@ -280,47 +222,48 @@ def _facet_basis(discretisation: Discretisation) -> tuple[Ints, Floats, Floats, 
         axis=1,
     )
     medium = discretisation.medium
-    strength = (
-        discretisation.penalty * max(medium.eps_solute, medium.eps_solvent) / discretisation.grid.spacing
-    )
-    return nodes, jump, flux, strength * facets.hinge_square
+    unit = facets.hinge_square * max(medium.eps_solute, medium.eps_solvent) / discretisation.grid.spacing
+    if discretisation.penalty == "auto":
+        theta = THETA[discretisation.variant]
+        return nodes, jump, flux, least_penalty(facets, discretisation.energy, jump, flux, unit, theta)
+    return nodes, jump, flux, discretisation.penalty * unit
 
 
 def _cut_entries(discretisation: Discretisation) -> tuple[Ints, Ints, Floats]:
     """Rows, columns and values of what the cut simplices and their facets add to A."""
-    elements, cut, medium = discretisation.elements, discretisation.cut, discretisation.medium
-    low = medium.eps_solute * cut.volume * elements.share_negative
-    high = medium.eps_solvent * cut.volume * (1.0 - elements.share_negative)
-    local = low[:, None, None] * (elements.gradient_negative @ np.swapaxes(elements.gradient_negative, 1, 2))
-    local += high[:, None, None] * (
-        elements.gradient_positive @ np.swapaxes(elements.gradient_positive, 1, 2)
-    )
     nodes, jump, flux, penalty = discretisation.facet_basis
     mixed = flux[:, :, None] * jump[:, None, :]
-    facet = penalty[:, None, None] * jump[:, :, None] * jump[:, None, :] - mixed - np.swapaxes(mixed, 1, 2)
+    facet = penalty[:, None, None] * jump[:, :, None] * jump[:, None, :]
+    facet += THETA[discretisation.variant] * mixed - np.swapaxes(mixed, 1, 2)
 
     def spread(numbers: Ints, matrix: Floats) -> tuple[Ints, Ints, Floats]:
         shape = matrix.shape
         rows = np.broadcast_to(numbers[:, :, None], shape).ravel()
         return rows, np.broadcast_to(numbers[:, None, :], shape).ravel(), matrix.ravel()
 
-    volumes, facets = spread(cut.nodes, local), spread(nodes, facet)
+    volumes = spread(discretisation.cut.nodes, discretisation.energy)
+    facets = spread(nodes, facet)
     rows, columns, entries = (np.concatenate(pair) for pair in zip(volumes, facets, strict=True))
     return rows, columns, entries
 
 
-def _volume_terms(elements: Elements, bubble: Bubble) -> Floats:
-    """∫_T ε∇B·∇ψ_i, shape (n, d+1)."""
+def _side_weights(elements: Elements) -> tuple[Floats, Floats]:
+    """ε⁻|T⁻| and ε⁺|T⁺|, each (n,)."""
     cut, medium = elements.cut, elements.medium
     low = medium.eps_solute * cut.volume * elements.share_negative
-    high = medium.eps_solvent * cut.volume * (1.0 - elements.share_negative)
+    return low, medium.eps_solvent * cut.volume * (1.0 - elements.share_negative)
+
+
+def _volume_terms(elements: Elements, bubble: Bubble) -> Floats:
+    """∫_T ε∇B·∇ψ_i, shape (n, d+1)."""
+    low, high = _side_weights(elements)
     below = np.einsum("nvx,nx->nv", elements.gradient_negative, bubble.gradient_negative)
     above = np.einsum("nvx,nx->nv", elements.gradient_positive, bubble.gradient_positive)
     return np.asarray(low[:, None] * below + high[:, None] * above)
 
 
 def _facet_terms(discretisation: Discretisation, bubble: Bubble) -> tuple[Ints, Floats]:
-    """The three facet terms of a(B, ψ): nodes and values, each of shape (f, 2(d+1))."""
+    """Facet terms of a(B, ψ): nodes and values, each of shape (f, 2(d+1))."""
     facets = discretisation.facets
     nodes, jump, flux, penalty = discretisation.facet_basis
     bubble_flux = sum(
@@ -335,5 +278,5 @@ def _facet_terms(discretisation: Discretisation, bubble: Bubble) -> tuple[Ints, 
     level = np.maximum(facets.level_first, 0.0)
     tilt = ((z_first - z_second) * level).sum(axis=1) / (level**2).sum(axis=1)
     bubble_jump = tilt + bubble.slope[facets.first] - facets.scale * bubble.slope[facets.second]
-    terms = (penalty * bubble_jump - np.asarray(bubble_flux))[:, None] * jump - bubble_jump[:, None] * flux
-    return nodes, terms
+    terms = (penalty * bubble_jump - np.asarray(bubble_flux))[:, None] * jump
+    return nodes, terms + THETA[discretisation.variant] * bubble_jump[:, None] * flux

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from debye import schema
 from debye.errors import ConfigError, explain
 from debye.physics.charges import coulomb_potential
+from debye.physics.energy import coulomb_energy, ionic_energy
+from debye.physics.interface import Interface, interface_values
 from debye.physics.mesh import locate
 from debye.provenance import code_digest
 
@@ -58,12 +60,53 @@ class Solution:
 
     @property
     def reaction_energy(self) -> float:
-        """½ Σ q_i w(x_i): kT in 3-D, kT/Å in 2-D.
+        """½ Σ q_i w(x_i): kT in 3-D, kT/Å in 2-D; second order in h.
 
-        w varies steeply at a charge near the interface, within a cell or two of which this is not accurate.
+        w varies steeply at a charge near the interface, within a cell or two of which this is not accurate; the
+        report then carries a warning.
         """
         charges = self.problem.charges
         return float(0.5 * charges.values @ self._regular_at(charges.positions)[0])
+
+    @property
+    def ionic_energy(self) -> float:
+        """Osmotic energy (ε⁺/(C λ_D²)) ∫_solvent ½ u sinh u - cosh u + 1: kT, kT/Å in 2-D; 0 for linear ions."""
+        return ionic_energy(self.problem.medium, self.discretisation.lumped, self.nodal)
+
+    @property
+    def electrostatic_energy(self) -> float:
+        """Coulomb, reaction and ionic energy, see `debye.physics.energy` for the formula and its source: kT, kT/Å.
+
+        The infinite energy of each charge with itself is left out.
+        """
+        pairs = coulomb_energy(self.problem.charges, self.problem.medium)
+        return pairs + self.reaction_energy + self.ionic_energy
+
+    def interface(self) -> Interface:
+        """Potential from both sides and normal flux ε ∂ₙu on the interface.
+
+        Returns
+        -------
+        Interface
+            One row for each cut simplex: ``points``, ``normals``, ``weights``, ``potential_solute``,
+            ``potential_solvent`` (second order in h), ``normal_flux`` (first order).
+
+        Examples
+        --------
+        Gauss's law: the flux through Γ is that of the charges.
+
+        >>> import debye
+        >>> problem = debye.Problem(
+        ...     debye.Grid(cells=64, half_width=16.0),
+        ...     debye.Ball((0.0, 0.0), 8.0),
+        ...     debye.PointCharges([[3.0, 1.0]], [0.1]),
+        ... )
+        >>> on = debye.solve(problem).interface()
+        >>> flux = on.weights @ on.normal_flux
+        >>> bool(abs(flux / (-problem.medium.coupling * 0.1) - 1.0) < 5e-3)
+        True
+        """
+        return interface_values(self.problem, self.discretisation, self.bubble, self.nodal)
 
     def evaluate(self, points: ArrayLike) -> Floats:
         """Potential u at any points of the box, with the immersed basis in cut cells.
@@ -180,9 +223,12 @@ def sample_content(solution: Solution, charges: int | None = None) -> dict[str, 
         "charge_count": [count],
         "ions": [problem.medium.ions],
         "reaction_energy": [solution.reaction_energy],
+        "ionic_energy": [solution.ionic_energy],
         "newton_steps": [report.newton_steps],
         "cg_iterations": [sum(report.cg_iterations)],
         "relative_residual": [report.relative_residual],
+        "layer_cells": [report.layer_cells],
+        "warnings": ["; ".join(report.warnings)],
         "solve_seconds": [sum(report.seconds.values())],
     }
 
@@ -200,16 +246,20 @@ def shape_parameters(shape: Shape) -> dict[str, float]:
 
     if not is_dataclass(shape) or type(shape) not in SHAPES.values():
         return {}
-    suffixes = {"center": schema.AXES, "semi_axes": schema.AXES}
     parameters: dict[str, float] = {}
     for item in fields(shape):
-        if not item.init:
-            continue
-        value = getattr(shape, item.name)
-        if isinstance(value, (int, float)):
-            parameters[item.name] = float(value)
-            continue
-        # Fourier modes of a star count from 2, as in its formula.
-        names = suffixes.get(item.name, tuple(str(k) for k in range(2, len(value) + 2)))
-        parameters |= {f"{item.name}_{name}": float(part) for name, part in zip(names, value, strict=False)}
+        if item.init:
+            parameters |= _flat(item.name, getattr(shape, item.name))
     return parameters
+
+
+def _flat(name: str, value: Any) -> dict[str, float]:
+    """One parameter's numbers by name: `radius`, `center_x`, `amplitudes_2`, `radii_0`, `centers_0_x`."""
+    if not isinstance(value, tuple):
+        return {name: float(value)}
+    # Fourier modes of a star count from 2, as in its formula.
+    first = 2 if name in ("amplitudes", "phases") else 0
+    axes = name in ("center", "semi_axes") or name.startswith("centers_")
+    suffixes = schema.AXES if axes else range(first, first + len(value))
+    parts = [_flat(f"{name}_{suffix}", part) for suffix, part in zip(suffixes, value, strict=False)]
+    return {key: number for part in parts for key, number in part.items()}

@@ -17,6 +17,7 @@ from debye.errors import ConfigError, SolveError, explain
 from debye.parameters import Solver
 from debye.physics.algebra import Report, System
 from debye.physics.assembly import discretise
+from debye.physics.caveats import layer_cells, warnings_of
 from debye.physics.charges import PointCharges
 from debye.physics.problem import Problem
 from debye.physics.solution import Solution
@@ -136,6 +137,8 @@ class Prepared:
             report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds
         )
         self._geometry_seconds = 0.0
+        layer = layer_cells(self.discretisation, load.bubble, w)
+        report = replace(report, layer_cells=layer, warnings=warnings_of(problem, layer))
         if check and not report.converged:
             raise SolveError(_failure(report, rtol), report)
         return Solution(problem, self.discretisation, load.bubble, w, report)
