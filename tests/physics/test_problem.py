@@ -52,7 +52,7 @@ def test_medium_and_boundary_have_defaults(tmp_path):
         ("radius: 8.0", "radius: big", debye.ConfigError, "solute"),
         ("radius: 8.0", "radius: 8.0, colour: red", debye.ConfigError, "solute.colour.*unknown key"),
         (", radius: 8.0", "", debye.ConfigError, "solute.radius.*add the key"),
-        ("kind: ball", "kind: cube", debye.ConfigError, "one of ball, ellipsoid, star"),
+        ("kind: ball", "kind: cube", debye.ConfigError, "one of ball, ellipsoid, star, molecule"),
         ("eps_solute: 2.0", "eps_solute: -2.0", debye.ConfigError, "eps_solute.*-2.0.*greater than 0"),
         ("eps_solute: 2.0", "eps_solute: .nan", debye.ConfigError, "eps_solute.*nan"),
         ("debye_length: 9.6", "debye_length: .nan", debye.ConfigError, "debye_length.*nan"),
@@ -88,20 +88,64 @@ def test_shape_that_is_not_resolved_is_refused():
         debye.solve(debye.Problem(grid, star, debye.PointCharges([[0.0, 0.0]], [0.1])))
 
 
-def test_own_shape_and_own_boundary_work():
-    class Own:
-        bounds = (np.array([-8.0, -8.0]), np.array([8.0, 8.0]))
+class Own:
+    """A user's shape: a ball by a function that is no distance, or whatever the test gives."""
 
-        def __call__(self, points):
-            return 3.0 * (np.hypot(*points.T) - 8.0)
+    def __init__(self, function=None, bounds=None, dim=2):
+        self.bounds = (np.full(dim, -8.0), np.full(dim, 8.0)) if bounds is None else bounds
+        self.function = function or (lambda points: 3.0 * (np.linalg.norm(points, axis=1) - 8.0))
 
-    charges = debye.PointCharges([[3.0, 1.0]], [0.1])
-    grid = debye.Grid(cells=32, half_width=16.0)
-    own = debye.solve(debye.Problem(grid, Own(), charges, boundary=lambda points: np.zeros(len(points))))
-    ball = debye.solve(debye.Problem(grid, debye.Ball((0.0, 0.0), 8.0), charges, boundary="zero"))
-    np.testing.assert_allclose(own.regular, ball.regular, atol=1e-6 * np.abs(ball.regular).max())
-    with pytest.raises(debye.ChargeError, match="from the interface"):
-        debye.Problem(grid, Own(), debye.PointCharges([[7.4, 0.0]], [0.1]))
+    def __call__(self, points):
+        return self.function(points)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_own_shape_and_own_boundary_work(dim):
+    grid = debye.Grid(cells=32 if dim == 2 else 24, half_width=16.0, dim=dim)
+    charges = debye.PointCharges([[3.0, 1.0, 0.5][:dim]], [0.1])
+    ball = debye.solve(debye.Problem(grid, debye.Ball((0.0,) * dim, 8.0), charges, boundary="zero"))
+    zero = debye.Problem(grid, Own(dim=dim), charges, boundary=lambda points: np.zeros(len(points)))
+    own = debye.solve(zero)
+    np.testing.assert_allclose(own.regular, ball.regular, atol=1e-4 * np.abs(ball.regular).max())
+    for place, words in (([7.4, 0.0, 0.0], "from the interface"), ([8.4, 0.0, 0.0], "outside the solute")):
+        with pytest.raises(debye.ChargeError, match=words):
+            debye.Problem(grid, Own(dim=dim), debye.PointCharges([place[:dim]], [0.1]))
+    centre = debye.PointCharges([[0.0] * dim], [0.1])
+    thin = Own(lambda points: np.abs(np.linalg.norm(points, axis=1) - 6.3) - 0.25, dim=dim)
+    with pytest.raises(debye.GeometryError, match="crossed twice"):
+        debye.solve(debye.Problem(grid, Union(thin, debye.Ball((0.0,) * dim, 4.0)), centre))
+
+
+class Union(Own):
+    def __init__(self, one, two):
+        super().__init__(lambda points: np.minimum(one(points), two(points)), one.bounds)
+
+
+@pytest.mark.parametrize(
+    ("shape", "error", "words"),
+    [
+        (lambda points: points[:, 0], debye.ConfigError, "callable with `bounds`"),
+        (Own(bounds="ab"), debye.GeometryError, "low and a high corner"),
+        (Own(bounds=([8.0, 8.0], [-8.0, -8.0])), debye.GeometryError, "low and a high corner"),
+        (Own(bounds=([-8.0, np.nan], [8.0, 8.0])), debye.GeometryError, "low and a high corner"),
+        (Own(bounds=([-2.0, -2.0], [4.0, 4.0])), debye.GeometryError, "hold the whole shape"),
+        (Own(dim=3), debye.GeometryError, "same dim"),
+        (debye.Ball((0.0, 0.0, 0.0), 8.0), debye.GeometryError, "same dim"),
+        (debye.Molecule([[0.0, 0.0, 0.0]], [8.0]), debye.GeometryError, "same dim"),
+        (Own(lambda points: -1.0), debye.GeometryError, "a finite number for each"),
+        (Own(lambda points: points), debye.GeometryError, "a finite number for each"),
+        (Own(lambda points: points[:, 0] < 8), debye.GeometryError, "a finite number for each"),
+        (Own(lambda points: np.full(len(points), np.nan)), debye.GeometryError, "a finite number for each"),
+        (Own(lambda points: None), debye.GeometryError, "a finite number for each"),
+    ],
+)
+def test_what_is_no_shape_is_refused(shape, error, words):
+    with pytest.raises(error, match=words):
+        debye.solve(
+            debye.Problem(
+                debye.Grid(cells=32, half_width=16.0), shape, debye.PointCharges([[1.0, 0.0]], [0.1])
+            )
+        )
 
 
 def test_boundary_callable_of_the_wrong_shape_is_refused():

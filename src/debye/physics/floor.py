@@ -6,8 +6,10 @@ part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -84,16 +86,13 @@ def rebuild_shape(parameters: dict[str, float]) -> Shape:
     """
     grouped: dict[str, list[float]] = {}
     for name, value in parameters.items():
-        stem, _, suffix = name.rpartition("_")
-        key = {
-            "amplitudes": "amplitudes",
-            "phases": "phases",
-            "center": "center",
-            "semi_axes": "semi_axes",
-        }.get(stem)
-        grouped.setdefault(key if key and suffix else name, []).append(value)
-    several = ("center", "semi_axes", "amplitudes", "phases")
-    keys = {name: tuple(values) if name in several else values[0] for name, values in grouped.items()}
-    kind = "star" if "amplitudes" in keys else "ellipsoid" if "semi_axes" in keys else "ball"
-    shape: Shape = SHAPES[kind](**keys)  # type: ignore[arg-type]
+        several = re.match("(center|centers|semi_axes|amplitudes|phases|radii)_", name)
+        grouped.setdefault(several[1] if several else name, []).append(value)
+    single = ("radius", "angle", "probe_radius")
+    keys: dict[str, Any] = {name: values[0] if name in single else values for name, values in grouped.items()}
+    if "centers" in keys:
+        keys["centers"] = np.reshape(keys["centers"], (len(keys["radii"]), -1)).tolist()
+    distinctive = {"amplitudes": "star", "semi_axes": "ellipsoid", "radii": "molecule"}
+    kind = next((shape for name, shape in distinctive.items() if name in keys), "ball")
+    shape: Shape = SHAPES[kind](**keys)
     return shape

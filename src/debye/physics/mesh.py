@@ -56,6 +56,26 @@ def strides(grid: Grid) -> Ints:
     return (grid.cells + 1) ** np.arange(grid.dim - 1, -1, -1)
 
 
+def edges(grid: Grid, offset: Ints, chosen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Flat numbers of the low and high ends of the chosen edges along an offset."""
+    numbers = np.arange(np.prod(grid.shape)).reshape(grid.shape)
+    low = numbers[tuple(slice(0, grid.cells + 1 - step) for step in offset)][chosen]
+    return low, low + int(offset @ strides(grid))
+
+
+def edge_pairs(grid: Grid, values: Floats, offset: Ints) -> tuple[Floats, Floats]:
+    """Nodal values at the low and high ends of all edges along an offset, each of the shape of their low ends."""
+    field = values.reshape(grid.shape)
+    low = field[tuple(slice(0, grid.cells + 1 - step) for step in offset)]
+    high = field[tuple(slice(step, None) for step in offset)]
+    return low, high
+
+
+def coordinates(grid: Grid, nodes: Ints) -> Floats:
+    """Coordinates of nodes by their flat numbers, shape (n, dim), Å."""
+    return np.stack([grid.axis[number] for number in np.unravel_index(nodes, grid.shape)], axis=-1)
+
+
 def corner_views(nodal: NDArray[np.generic], grid: Grid, kind: int) -> list[NDArray[np.generic]]:
     """Views of a nodal array at the dim+1 corners of the simplices of one kind, each of shape (cells,)*dim."""
     return [

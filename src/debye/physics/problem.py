@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,15 +14,18 @@ from pydantic import Field
 from debye.errors import ChargeError, ConfigError, explain
 from debye.parameters import Grid, Medium, Model, load_yaml
 from debye.physics.charges import PointCharges, debye_huckel_potential
-from debye.physics.shapes import Ball, Ellipsoid, Shape, Star
+from debye.physics.molecule import Molecule
+from debye.physics.resolve import bounds_on
+from debye.physics.shapes import Ball, Ellipsoid, Shape, Star, values_at
 
 Floats = NDArray[np.float64]
 Boundary = Literal["debye-huckel", "zero"] | Callable[[Floats], Floats]
 
-SHAPES: dict[str, type[Ball] | type[Ellipsoid] | type[Star]] = {
+SHAPES: dict[str, type[Ball] | type[Ellipsoid] | type[Star] | type[Molecule]] = {
     "ball": Ball,
     "ellipsoid": Ellipsoid,
     "star": Star,
+    "molecule": Molecule,
 }
 """Shapes that a YAML file can name."""
 
@@ -47,7 +50,9 @@ class Problem:
     Raises
     ------
     ConfigError
-        If the boundary is none of these.
+        If the boundary is none of these, or the solute no callable with bounds.
+    GeometryError
+        If the solute has another dimension than the grid, or its function does not return a number for each point.
     ChargeError
         If the charges have another dimension than the grid, or lie outside the solute or too near the interface.
     """
@@ -77,6 +82,7 @@ class Problem:
                     "see docs/adding_a_shape.md",
                 )
             )
+        bounds_on(self.grid, self.solute)
         check_charges(self.grid, self.solute, self.charges)
 
     def boundary_values(self, points: Floats) -> Floats:
@@ -141,7 +147,7 @@ def check_charges(grid: Grid, solute: Shape, charges: PointCharges) -> None:
 
 def distance_inside(solute: Shape, points: Floats, spacing: float) -> Floats:
     """Distance to the interface at `points`, positive inside, shape (n,), Å; an estimate for any level set."""
-    value = np.asarray(solute(points), dtype=float)
+    value = values_at(solute, points)
     if getattr(solute, "is_distance", False):
         return -value
     # Along its medial axis a distance has no slope; there the slope at the interface stands in.
@@ -211,8 +217,9 @@ def load_shape(keys: dict[str, Any]) -> Shape:
         )
     shape = SHAPES[kind]
     names = {item.name for item in fields(shape) if item.init}
+    optional = frozenset(item.name for item in fields(shape) if item.default is not MISSING)
     rest = {name: value for name, value in keys.items() if name != "kind"}
-    return _build("solute", shape, names, rest, optional=frozenset({"angle"}))  # type: ignore[no-any-return]
+    return _build("solute", shape, names, rest, optional)  # type: ignore[no-any-return]
 
 
 def _build(

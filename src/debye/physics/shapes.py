@@ -7,7 +7,7 @@ the same zero set, a shape offers it as ``level``; signs and roots use that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -40,14 +40,37 @@ def level(shape: Shape, points: Floats) -> Floats:
     return np.asarray(cheap(points), dtype=float)
 
 
-def _finite(shape: str, **lengths: ArrayLike) -> None:
+def values_at(function: Callable[[Floats], Floats], points: Floats) -> Floats:
+    """Return the values of a shape's function at `points`, shape (n,), checked.
+
+    Raises
+    ------
+    GeometryError
+        If the shape's function returns anything else than n finite numbers.
+    """
+    found = np.asarray(function(points))
+    if found.shape != (len(points),) or found.dtype.kind not in "iuf" or not np.isfinite(found).all():
+        raise GeometryError(
+            explain(
+                "solute",
+                f"a level set that is NaN, infinite or of the wrong kind ({found.dtype} of shape {found.shape})",
+                f"a finite number for each of {len(points)} points",
+                "mend the shape's function",
+            )
+        )
+    return found.astype(float)
+
+
+def check_finite(shape: str, **lengths: ArrayLike) -> None:
+    """Raise GeometryError unless all values are finite."""
     for name, value in lengths.items():
         if not np.isfinite(np.asarray(value, dtype=float)).all():
             raise GeometryError(explain(f"{shape} {name}", value, "finite numbers", "mend the value"))
 
 
-def _positive(shape: str, **lengths: ArrayLike) -> None:
-    _finite(shape, **lengths)
+def check_positive(shape: str, **lengths: ArrayLike) -> None:
+    """Raise GeometryError unless all values are finite and positive."""
+    check_finite(shape, **lengths)
     for name, value in lengths.items():
         if not (np.asarray(value, dtype=float) > 0).all():
             raise GeometryError(
@@ -55,7 +78,8 @@ def _positive(shape: str, **lengths: ArrayLike) -> None:
             )
 
 
-def _numbers(shape: str, name: str, values: ArrayLike) -> tuple[float, ...]:
+def numbers(shape: str, name: str, values: ArrayLike) -> tuple[float, ...]:
+    """Return values as a tuple of floats; GeometryError if they are none."""
     try:
         return tuple(float(value) for value in np.atleast_1d(np.asarray(values, dtype=float)).ravel())
     except (TypeError, ValueError):
@@ -65,13 +89,13 @@ def _numbers(shape: str, name: str, values: ArrayLike) -> tuple[float, ...]:
 
 
 def _point(shape: str, center: Sequence[float], dims: tuple[int, ...]) -> tuple[float, ...]:
-    found = _numbers(shape, "center", center)
+    found = numbers(shape, "center", center)
     if len(found) not in dims:
         expected = " or ".join(str(dim) for dim in dims)
         raise GeometryError(
             explain(f"{shape} center", center, f"{expected} coordinates", "give one for each axis")
         )
-    _finite(shape, center=found)
+    check_finite(shape, center=found)
     return found
 
 
@@ -104,7 +128,7 @@ class Ball:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("ball", self.center, (2, 3)))
-        _positive("ball", radius=self.radius)
+        check_positive("ball", radius=self.radius)
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:
@@ -144,14 +168,14 @@ class Ellipsoid:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("ellipsoid", self.center, (2, 3)))
-        axes = _numbers("ellipsoid", "semi_axes", self.semi_axes)
+        axes = numbers("ellipsoid", "semi_axes", self.semi_axes)
         object.__setattr__(self, "semi_axes", axes)
         if len(axes) != len(self.center):
             raise GeometryError(
                 explain("ellipsoid semi_axes", axes, f"{len(self.center)} lengths", "give one for each axis")
             )
-        _positive("ellipsoid", semi_axes=axes)
-        _finite("ellipsoid", angle=self.angle)
+        check_positive("ellipsoid", semi_axes=axes)
+        check_finite("ellipsoid", angle=self.angle)
 
     def _rotation(self) -> Floats:
         turn = np.eye(len(self.center))
@@ -224,10 +248,10 @@ class Star:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("star", self.center, (2,)))
-        object.__setattr__(self, "amplitudes", _numbers("star", "amplitudes", self.amplitudes))
-        object.__setattr__(self, "phases", _numbers("star", "phases", self.phases))
-        _positive("star", radius=self.radius)
-        _finite("star", amplitudes=self.amplitudes, phases=self.phases)
+        object.__setattr__(self, "amplitudes", numbers("star", "amplitudes", self.amplitudes))
+        object.__setattr__(self, "phases", numbers("star", "phases", self.phases))
+        check_positive("star", radius=self.radius)
+        check_finite("star", amplitudes=self.amplitudes, phases=self.phases)
         if len(self.amplitudes) != len(self.phases):
             raise GeometryError(
                 explain(
