@@ -66,7 +66,7 @@ def test_ions_have_no_energy_of_their_own_where_they_are_linear_or_absent(proble
 def test_density_keeps_its_digits_where_the_potential_is_small():
     medium, lumped = debye.Medium(), np.ones(4)
     u = np.array([0.0, 1e-4, 0.009999, 0.010001])
-    expected = (u**4 / 24 + u**6 / 180).sum() / medium.coupling
+    expected = (u**4 / 24 + u**6 / 360).sum() / medium.coupling
     assert ionic_energy(medium, lumped, u) == pytest.approx(expected, rel=1e-6, abs=0.0)
 
 
