@@ -132,3 +132,8 @@ def test_node_equation_is_solved_for_any_size():
     tau = np.array([1e300, -5.0, 1e3, 1e-12, 0.0, -1e20])
     u = _node_equation(balance, tau)
     np.testing.assert_allclose(balance * u + np.sinh(u), tau, rtol=1e-12, atol=1e-24)
+
+
+def test_without_ions_the_equation_is_linear_whatever_the_law(problem):
+    report = debye.solve(problem(32, medium=debye.Medium(debye_length=np.inf))).report
+    assert report.newton_steps == 1

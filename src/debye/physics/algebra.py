@@ -120,7 +120,8 @@ class System:
         self.stiffness = rows[:, inner].tocsr()
         self.coupling = rows[:, ~inner].tocsr()
         self.lumped = discretisation.lumped[inner]
-        self.law = sinh if discretisation.medium.ions == "nonlinear" else identity
+        medium = discretisation.medium
+        self.law = sinh if medium.ions == "nonlinear" and medium.screening > 0.0 else identity
 
     @cached_property
     def linearised(self) -> sparse.csr_array:

@@ -7,12 +7,13 @@ the origin. References: J. G. Kirkwood, J. Chem. Phys. 2 (1934), 351; M. Born, Z
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_bvp
-from scipy.special import eval_legendre, k0, k1, kn, spherical_kn
+from scipy.special import k0, k1, kn
 
 from debye.parameters import Medium
 from debye.physics.charges import PointCharges
@@ -113,24 +114,43 @@ def ball_regular_potential(points: Floats, radius: float, charges: PointCharges,
         with np.errstate(invalid="ignore", divide="ignore"):
             cosine = np.where(r * rho > 0, points @ position / (r * rho), 1.0)
         strength = medium.coupling * value / (4 * np.pi * medium.eps_solute)
-        for n in range(TERMS):
+        waves = _legendre(np.clip(cosine, -1.0, 1.0))
+        power = np.ones_like(r)
+        for n, (decay, slope) in zip(range(TERMS), _outer_ball(outer, radius, medium), strict=False):
             coulomb = strength * (rho / radius) ** n / radius
-            decay, slope = _outer_ball(n, outer, radius, medium)
             low = medium.eps_solute / radius
             # A_n + G_n = B_n,  ε⁻(n A_n - (n+1) G_n)/a = ε⁺ B_n u_n'(a)
             b = -low * (2 * n + 1) * coulomb / (medium.eps_solvent * slope - low * n)
-            radial = np.where(inside, (b - coulomb) * (r / radius) ** n, b * decay)
-            w += radial * eval_legendre(n, np.clip(cosine, -1.0, 1.0))
+            w += np.where(inside, (b - coulomb) * power, b * decay) * next(waves)
+            power *= r / radius
+            if (rho / radius) ** n < np.finfo(float).eps:
+                break
     return _finite(w)
 
 
-def _outer_ball(n: int, r: Floats, radius: float, medium: Medium) -> tuple[Floats, float]:
+def _legendre(x: Floats) -> Iterator[Floats]:
+    """P_0(x), P_1(x), … by their recurrence; fresh polynomials for each n would cost a factor of ten."""
+    before, here = np.zeros_like(x), np.ones_like(x)
+    for n in count():
+        yield here
+        before, here = here, ((2 * n + 1) * x * here - n * before) / (n + 1)
+
+
+def _outer_ball(r: Floats, radius: float, medium: Medium) -> Iterator[tuple[Floats, float]]:
+    """Decaying radial functions of order 0, 1, …, 1 at the interface, with their slopes there."""
     if math.isinf(medium.debye_length):
-        return (radius / r) ** (n + 1), -(n + 1) / radius
-    at = radius / medium.debye_length
-    scale = spherical_kn(n, at)
-    slope = spherical_kn(n, at, derivative=True) / (medium.debye_length * scale)
-    return spherical_kn(n, r / medium.debye_length) / scale, float(slope)
+        decay = np.ones_like(r)
+        for n in count():
+            decay = decay * (radius / r)
+            yield decay, -(n + 1) / radius
+    x = np.append(r, radius) / medium.debye_length
+    # k_{n+1} = k_{n-1} + (2n+1)/x k_n, from k_{-1} = k_0, is stable upwards; k_n' = -k_{n-1} - (n+1)/x k_n. Only
+    # ratios to the value at the interface are kept, so that nothing overflows.
+    before = here = np.exp(x[-1] - x) * x[-1] / x
+    for n in count():
+        yield here[:-1], -float(before[-1] + (n + 1) / x[-1]) / medium.debye_length
+        after = before + (2 * n + 1) / x * here
+        before, here = here / after[-1], after / after[-1]
 
 
 def born_energy(radius: float, charge: float, medium: Medium) -> float:
@@ -140,18 +160,21 @@ def born_energy(radius: float, charge: float, medium: Medium) -> float:
 
 
 def radial_potential(
-    radius: float, charge: float, medium: Medium, outer: float
+    radius: float, charge: float, medium: Medium, outer: float, dim: int = 2
 ) -> Callable[[Floats], Floats]:
-    """Radial u(r) in the solvent of a disc with one charge at its centre, sinh ions (2-D).
+    """Radial u(r) in the solvent of a disc (ball in 3-D) with one charge at its centre, sinh ions.
 
-    (r u')' = r sinh(u)/λ²,  -ε⁺ u'(a) a = C q/2π,  u'(R)/u(R) as of K0 at r = outer, where u is small.
+    (r^(d-1) u')' = r^(d-1) sinh(u)/λ²,  -ε⁺ u'(a) |∂Ω⁻| = C q,  u'(R)/u(R) as of K0(r/λ), or of exp(-r/λ)/r in 3-D, at
+    r = outer, where u is small.
 
     Parameters
     ----------
     radius, outer : float
         a and R, Å.
     charge : float
-        e/Å.
+        e/Å; e in 3-D.
+    dim : int
+        d, 2 or 3.
 
     Returns
     -------
@@ -159,20 +182,31 @@ def radial_potential(
         r (n,) → u (n,) for a ≤ r ≤ R, to a relative tolerance of 1e-9.
     """
     length = medium.debye_length
-    flux = -medium.coupling * charge / (2 * np.pi * medium.eps_solvent)
-    tail = -k1(outer / length) / (length * k0(outer / length))
+    surface = 2 * np.pi * (dim - 1) * radius ** (dim - 1)
+    flux = -medium.coupling * charge / (surface * medium.eps_solvent)
+
+    def decaying(r: Floats) -> tuple[Floats, Floats]:
+        """Solution of the linear equation and its slope over itself."""
+        if dim == 2:
+            return k0(r / length), -k1(r / length) / (length * k0(r / length))
+        return np.exp((radius - r) / length) / r, -1.0 / length - 1.0 / r
+
+    tail = decaying(np.array([outer]))[1][0]
 
     def equation(r: Floats, state: Floats) -> Floats:
-        return np.vstack([state[1] / r, r * np.sinh(state[0]) / length**2])
+        return np.vstack([state[1] / r ** (dim - 1), r ** (dim - 1) * np.sinh(state[0]) / length**2])
 
     def ends(first: Floats, last: Floats) -> Floats:
-        return np.array([first[1] - flux, last[1] / outer - tail * last[0]])
+        return np.array(
+            [first[1] / radius ** (dim - 1) - flux, last[1] / outer ** (dim - 1) - tail * last[0]]
+        )
 
     r = np.geomspace(radius, outer, 400)
-    linear = -flux * length / (radius * k1(radius / length)) * k0(r / length)
+    shape, steepness = decaying(r)
+    linear = flux / (shape[0] * steepness[0]) * shape
     # asinh tames the start where the linear solution is far too large.
     start = np.arcsinh(linear)
-    slope = np.gradient(start, r) * r
+    slope = np.gradient(start, r) * r ** (dim - 1)
     found = solve_bvp(equation, ends, r, np.vstack([start, slope]), tol=1e-9, max_nodes=200_000)
     if not found.success:
         raise RuntimeError(f"radial reference: {found.message}")
