@@ -75,6 +75,14 @@ figures: run  ## the figures of README anew, from the default workflow and docs/
 	$(BIN)/debye solve docs/problem.yaml -o "$$folder/solution.nc" --plot docs/figures/solution.png
 	@cp results/analysis/resnet/error_by_distance.svg docs/figures/
 
+.PHONY: penalty
+penalty: $(READY)  ## the full penalty study, a quarter of an hour, for docs/penalty.md
+	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
+	    --configfile workflow/scenarios/penalty.yaml --directory results/full_penalty \
+	    -- results/penalty/study.nc
+	@cp results/full_penalty/results/penalty/penalty.svg docs/figures/
+	@cp results/full_penalty/results/penalty/recommendation.md docs/penalty_recommendation.md
+
 .PHONY: clean
 clean:  ## remove caches; results and the environment stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -22,6 +22,7 @@ include: "workflow/rules/samples.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/penalty.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -36,3 +37,4 @@ rule all:
         # The shards stand here because Snakemake would not miss one that was deleted after the merge.
         report="results/report/index.html",
         shards=all_shards(),
+        penalty=rules.penalty_study.output,

@@ -86,6 +86,17 @@ WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
     (lambda c: c["medium"].update(debye_length=float("nan")), ["debye_length: found nan"]),
     (lambda c: c["medium"].update(ions="some"), ["ions: found 'some'", "'nonlinear' or 'linear'"]),
     (lambda c: c["solver"].update(rtol=1), ["rtol: found 1", "less than 1"]),
+    (lambda c: c["solver"].update(penalty=-1), ["penalty", "found -1"]),
+    (lambda c: c["penalty"].update(values=[0, 1]), ["penalty", "found values [0.0, 1.0], expected auto"]),
+    (lambda c: c["penalty"].update(values=[1, 1, "auto"]), ["penalty", "no entry twice"]),
+    (lambda c: c["penalty"].update(variants=["incomplete"]), ["penalty", "expected symmetric"]),
+    (lambda c: c["penalty"].update(cells=[32, 48]), ["penalty", "each a multiple of the one before"]),
+    (lambda c: c["penalty"].update(geometries=[1, 2]), ["penalty", "none larger than the one before"]),
+    (lambda c: c["penalty"].update(geometries=[1]), ["penalty", "expected one number for each grid"]),
+    (
+        lambda c: c["penalty"].update(families=["cube"]),
+        ["found penalty study of family 'cube'", "add the family"],
+    ),
     (
         lambda c: c["families"]["disc"].update(radius=[9, 5]),
         ["found [9.0, 5.0], expected [low, high]; swap the two"],

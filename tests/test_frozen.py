@@ -36,8 +36,9 @@ def changed_by(raw: dict[str, Any], edit: Callable[[dict[str, Any]], None]) -> s
     return {name for name in before | after if before.get(name) != after.get(name)}
 
 
+PENALTY = {"penalty/disc", "penalty/star"}
 SHARDS = {f"shards/{split}/{family}" for split in SPLITS for family in ("disc", "star")}
-STARS = {name for name in SHARDS if name.endswith("star")}
+STARS = {name for name in SHARDS | PENALTY if name.endswith("star")}
 EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     ("learning rate", lambda c: c["models"]["tiny"]["training"].update(learning_rate=0.1), {"models/tiny"}),
     ("target", lambda c: c["models"]["tiny_regular"].update(target="total"), {"models/tiny_regular"}),
@@ -46,13 +47,21 @@ EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     ("floor", lambda c: c["floor"].update(samples=3), {"floor"}),
     ("range", lambda c: c["families"]["star"].update(radius=[6.5, 8]), STARS),
     ("clearance", lambda c: c["families"]["star"]["charges"].update(clearance=1.6), STARS),
-    ("root seed", lambda c: c.update(seed="other"), SHARDS),
+    ("root seed", lambda c: c.update(seed="other"), SHARDS | PENALTY),
     ("grid", lambda c: c["grid"].update(cells=40), SHARDS | {"floor"}),
+    ("box", lambda c: c["grid"].update(half_width=15.5), SHARDS | PENALTY | {"floor"}),
     ("medium", lambda c: c.update(medium={"ions": "linear"}), SHARDS | {"floor"}),
+    ("Debye length", lambda c: c.update(medium={"debye_length": 8.0}), SHARDS | PENALTY | {"floor"}),
+    ("penalty study", lambda c: c["penalty"].update(values=["auto"]), PENALTY),
+    (
+        "families of the penalty study",
+        lambda c: c["penalty"].update(families=["star"]),
+        {"penalty", "penalty/disc"},
+    ),
     ("solver", lambda c: c.update(solver={"rtol": 1e-9}), SHARDS | {"floor"}),
     ("boundary", lambda c: c.update(boundary="zero"), SHARDS | {"floor"}),
     ("sharing", lambda c: c.update(charges_per_shape=3), SHARDS),
-    ("draws", lambda c: c.update(max_draws=7), SHARDS),
+    ("draws", lambda c: c.update(max_draws=7), SHARDS | PENALTY),
     ("seeds", lambda c: c["splits"]["train"].update(seeds=[0, 1, 2]), {"merge/train"}),
     (
         "seeds of one family",
@@ -95,17 +104,17 @@ def test_code_of_a_layer_changes_its_stages(raw: dict[str, Any], monkeypatch: py
         debye.frozen, "code_digest", lambda layer=None: "0" if layer == "physics" else real(layer)
     )
     after = {name: part.text() for name, part in slices(Config(**raw)).items()}
-    assert {name for name in before if before[name] != after[name]} == SHARDS | {"floor"}
+    assert {name for name in before if before[name] != after[name]} == SHARDS | PENALTY | {"floor"}
 
 
 NETWORKS = {"models/tiny", "models/tiny_regular"}
 MERGES = {f"merge/{split}" for split in SPLITS}
 COMPUTED_WITH: list[tuple[str, set[str]]] = [
-    ("numpy", SHARDS | {"floor"} | MERGES | NETWORKS | {"analysis", "report"}),
-    ("scipy", SHARDS | {"floor"}),
-    ("pyamg", SHARDS | {"floor"}),
+    ("numpy", SHARDS | PENALTY | {"floor"} | MERGES | NETWORKS | {"analysis", "penalty", "report"}),
+    ("scipy", SHARDS | PENALTY | {"floor"}),
+    ("pyamg", SHARDS | PENALTY | {"floor"}),
     ("torch", NETWORKS),
-    ("xarray", MERGES | {"analysis", "report"}),
+    ("xarray", MERGES | {"analysis", "penalty", "report"}),
     ("netCDF4", MERGES),
     ("click", set()),
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from debye.parameters import Grid, Medium, Model, Name, Positive, Range, Solver, load_yaml, ordered
+from debye.parameters import Grid, Medium, Model, Name, Penalty, Positive, Range, Solver, load_yaml, ordered
 
 Lengths = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
@@ -203,6 +203,55 @@ class Analysis(Model):
         return self
 
 
+class PenaltyStudy(Model):
+    """The penalty study: on which solutes, media and grids which penalties and variants are compared."""
+
+    families: tuple[Name, ...] = Field(
+        default=(), description="names of the families studied; all of them if left empty"
+    )
+    cells: tuple[Annotated[int, Field(ge=8)], ...] = Field(
+        default=(32, 64), min_length=1, description="cells along each axis, each grid finer by a whole factor"
+    )
+    geometries: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(2, 1),
+        description="random solutes of each family on each of these grids; no more on a finer one",
+    )
+    contrasts: tuple[tuple[Positive, Positive], ...] = Field(
+        default=((2.0, 80.0), (80.0, 2.0), (1.0, 1000.0), (1000.0, 1.0)),
+        min_length=1,
+        description="pairs [eps_solute, eps_solvent]",
+    )
+    values: tuple[Penalty, ...] = Field(
+        default=(0.0, 0.25, 1.0, 10.0, "auto"),
+        description="penalties, as solver.penalty; `auto` has to be one of them",
+    )
+    variants: tuple[Literal["symmetric", "incomplete", "nonsymmetric"], ...] = Field(
+        default=("symmetric", "incomplete", "nonsymmetric"),
+        description="variants of the form, `symmetric` among them; the others on the coarsest grid alone",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, needed in (("values", "auto"), ("variants", "symmetric")):
+            items = getattr(self, name)
+            if needed not in items or len(set(items)) < len(items):
+                raise ValueError(
+                    f"found {name} {list(items)}, expected {needed} and no entry twice; mend the list"
+                )
+        steps = list(zip(self.cells, self.cells[1:], strict=False))
+        if any(fine <= coarse or fine % coarse for coarse, fine in steps):
+            raise ValueError(
+                f"found cells {list(self.cells)}, expected each a multiple of the one before; mend the list"
+            )
+        counts = self.geometries
+        if len(counts) != len(self.cells) or list(counts) != sorted(counts, reverse=True):
+            raise ValueError(
+                f"found geometries {list(counts)} for cells {list(self.cells)}, expected one number for each grid, "
+                "none larger than the one before; mend the list"
+            )
+        return self
+
+
 class Report(Model):
     """What the report shows."""
 
@@ -227,7 +276,13 @@ class Config(Model):
     models: dict[Name, Network] = Field(min_length=1, description="networks by name")
     floor: Floor
     analysis: Analysis
+    penalty: PenaltyStudy = PenaltyStudy()
     report: Report
+
+    @property
+    def studied(self) -> tuple[str, ...]:
+        """Names of the families of the penalty study."""
+        return self.penalty.families or tuple(self.families)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -243,7 +298,16 @@ class Config(Model):
                     )
         for name, family in self.families.items():
             self._check_family(name, family)
+        self._check_penalty()
         return self
+
+    def _check_penalty(self) -> None:
+        for name in self.studied:
+            if name not in self.families:
+                raise ValueError(
+                    f"found penalty study of family {name!r}, expected one of {', '.join(self.families)}; "
+                    "add the family"
+                )
 
     def _check_family(self, name: str, family: BallFamily | EllipsoidFamily | StarFamily) -> None:
         if self.grid.dim == 3 and family.kind != "ball":

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from debye.config import Analysis, Config, Family, Floor, Network, Report
+from debye.config import Analysis, Config, Family, Floor, Network, PenaltyStudy, Report
 from debye.errors import ConfigError, FormatError, explain
 from debye.parameters import Grid, Medium, Model, Name, Solver
 from debye.provenance import code_digest, library_versions
@@ -135,6 +135,30 @@ class FloorSlice(Frozen):
     floor: Floor
 
 
+class PenaltySlice(Frozen):
+    """What the penalty study of one family depends on; grids, permittivities and ions are the study's own."""
+
+    layer: ClassVar[Layer | None] = "physics"
+
+    root_seed: str | int
+    geometry: Name
+    family: Family
+    half_width: float
+    dim: Literal[2, 3]
+    debye_length: float
+    temperature: float
+    max_draws: int
+    study: PenaltyStudy
+
+
+class PenaltyReportSlice(Frozen):
+    """What figure and recommendation of the penalty study depend on beside its data."""
+
+    layer: ClassVar[Layer | None] = "analysis"
+
+    families: tuple[Name, ...]
+
+
 class NetworkSlice(Frozen):
     """What training and prediction of one network depend on beside the data."""
 
@@ -168,7 +192,8 @@ def slices(config: Config) -> dict[str, Frozen]:
     -------
     dict
         Name → slice; the name is the path of the file below `results/frozen/`, without `.json`:
-        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `models/{model}`, `analysis`, `report`.
+        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `models/{model}`, `analysis`, `penalty/{geometry}`,
+        `penalty`, `report`.
     """
     physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
     equation = Equation(
@@ -195,5 +220,20 @@ def slices(config: Config) -> dict[str, Frozen]:
     for model, network in config.models.items():
         frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)
     frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)
+    for geometry in config.studied:
+        frozen[f"penalty/{geometry}"] = PenaltySlice(
+            code=physics,
+            root_seed=config.seed,
+            geometry=geometry,
+            family=config.families[geometry],
+            half_width=config.grid.half_width,
+            dim=config.grid.dim,
+            debye_length=config.medium.debye_length,
+            temperature=config.medium.temperature,
+            max_draws=config.max_draws,
+            # Which other families are studied is not this one's business.
+            study=config.penalty.model_copy(update={"families": ()}),
+        )
+    frozen["penalty"] = PenaltyReportSlice(code=analysis, families=config.studied)
     frozen["report"] = ReportSlice(code=analysis, report=config.report)
     return frozen

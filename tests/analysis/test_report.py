@@ -5,15 +5,17 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from tests.analysis.made_up import family_study
 
-from debye import provenance
+from debye import provenance, store
 from debye.analysis.analyse import analyse
 from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.penalty import make_study
 from debye.analysis.report import write_report
 from debye.analysis.verdict import verdict
 from debye.config import Analysis, Report
 from debye.errors import FormatError
-from debye.frozen import AnalysisSlice, ReportSlice
+from debye.frozen import AnalysisSlice, PenaltyReportSlice, ReportSlice
 
 TITLE = "Errors <at> the interface & elsewhere"
 
@@ -92,6 +94,24 @@ def test_the_page_holds_every_figure_and_picture(written):
     assert "Provenance" in page.text
     assert "How to reproduce" in page.text
     assert len(written) < 5_000_000
+
+
+def test_penalty_study_has_a_section_where_there_is_one(written, folders, tmp_path):
+    assert "Penalty study" not in Page(written).text
+    frozen = ReportSlice(code=provenance.code_digest("analysis"), report=Report(title=TITLE, gallery=1))
+    store.write(family_study(), tmp_path / "disc.nc")
+    families = PenaltyReportSlice(code=provenance.code_digest("analysis"), families=("disc",))
+    make_study(families, [tmp_path / "disc.nc"], tmp_path / "penalty")
+    write_report(frozen, folders, tmp_path / "index.html", tmp_path / "penalty")
+    page = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert "Penalty study" in page.text
+    assert len(page.images) == 1 + 3 + 2 * 3
+    found = json.loads((tmp_path / "penalty" / "findings.json").read_text(encoding="utf-8"))
+    for text in found["paragraphs"]:
+        assert " ".join(text.split()) in page.text
+    (tmp_path / "penalty" / "findings.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(FormatError, match="findings of a penalty study"):
+        write_report(frozen, folders, tmp_path / "index.html", tmp_path / "penalty")
 
 
 def test_every_definition_stands_beside_its_figure(written, folders):

@@ -33,7 +33,24 @@ def family_onward(*families: str) -> set[str]:
         for family in families
         for seed in seeds
     }
-    return jobs | {f"merge {split}" for split in SEEDS} | {"floor test"} | model_onward(*MODELS)
+    return (
+        jobs
+        | {f"merge {split}" for split in SEEDS}
+        | {"floor test"}
+        | model_onward(*MODELS)
+        | penalty_onward(*families)
+    )
+
+
+def penalty_onward(*families: str) -> set[str]:
+    """Jobs from the penalty studies of some families to the report."""
+    return {f"penalty_family {family}" for family in families} | {"penalty_study", "report"}
+
+
+def freeze_physics(*families: str) -> set[str]:
+    """Freezing of everything that solves: shards and penalty studies of some families."""
+    shards = {f"shards/{split}/{family}" for split in SEEDS for family in families}
+    return freeze(*shards, *(f"penalty/{family}" for family in families))
 
 
 def freeze(*names: str) -> set[str]:
@@ -57,7 +74,7 @@ def test_learning_rate_of_one_model(finished: Workplace) -> None:
 
 def test_solver_code(finished: Workplace) -> None:
     append(finished.source / "physics" / "solve.py", "\nEDITED = 1\n")
-    frozen = freeze("floor", *(f"shards/{split}/{family}" for split in SEEDS for family in ("disc", "star")))
+    frozen = freeze("floor") | freeze_physics("disc", "star")
     assert finished.planned() == frozen | family_onward("disc", "star")
 
 
@@ -68,14 +85,14 @@ def test_learning_code(finished: Workplace) -> None:
 
 def test_analysis_code(finished: Workplace) -> None:
     append(finished.source / "analysis" / "errors.py", "\nEDITED = 1\n")
-    expected = freeze("analysis", "report") | {"analyse tiny", "analyse tiny_regular", "report"}
-    assert finished.planned() == expected
+    expected = freeze("analysis", "penalty", "report") | {"analyse tiny", "analyse tiny_regular"}
+    assert finished.planned() == expected | penalty_onward()
 
 
 @pytest.mark.parametrize("library", ["scipy", "pyamg"])
 def test_library_of_the_solver(finished: Workplace, library: str) -> None:
     finished.install(library, "99.0")
-    frozen = freeze("floor", *(f"shards/{split}/{family}" for split in SEEDS for family in ("disc", "star")))
+    frozen = freeze("floor") | freeze_physics("disc", "star")
     assert finished.planned() == frozen | family_onward("disc", "star")
 
 
@@ -113,6 +130,24 @@ def test_report_title(finished: Workplace) -> None:
     assert finished.planned() == freeze("report") | {"report"}
 
 
+def test_penalty_study(finished: Workplace) -> None:
+    finished.config["penalty"]["values"] = [0, 1, "auto"]
+    frozen = freeze("penalty/disc", "penalty/star")
+    assert finished.planned() == frozen | penalty_onward("disc", "star")
+
+
+def test_penalty_study_of_fewer_families(finished: Workplace) -> None:
+    finished.config["penalty"]["families"] = ["star"]
+    assert finished.planned() == freeze("penalty") | penalty_onward()
+
+
+def test_solver_settings_do_not_touch_the_penalty_study(finished: Workplace) -> None:
+    finished.config["solver"] = {"penalty": 2.0}
+    planned = finished.planned()
+    assert "sample train disc 0" in planned
+    assert not [job for job in planned if "penalty" in job]
+
+
 def test_two_more_seeds_of_one_family(finished: Workplace) -> None:
     finished.config["splits"]["train"]["seeds"] = {"disc": [0, 1, 2, 3], "star": [0, 1]}
     samples = {"sample train disc 2", "sample train disc 3"}
@@ -126,15 +161,16 @@ def test_family_added(finished: Workplace) -> None:
     for split in SEEDS:
         finished.config["splits"][split]["geometries"].append("ellipse")
     frozen = freeze(
-        *(f"{stage}" for split in SEEDS for stage in (f"shards/{split}/ellipse", f"merge/{split}"))
+        *(f"{stage}" for split in SEEDS for stage in (f"shards/{split}/ellipse", f"merge/{split}")),
+        "penalty",
+        "penalty/ellipse",
     )
     assert finished.planned() == frozen | family_onward("ellipse")
 
 
 def test_ranges_of_a_family(finished: Workplace) -> None:
     finished.config["families"]["star"]["radius"] = [6.5, 8.0]
-    frozen = freeze(*(f"shards/{split}/star" for split in SEEDS))
-    assert finished.planned() == frozen | family_onward("star")
+    assert finished.planned() == freeze_physics("star") | family_onward("star")
 
 
 def test_model_added(finished: Workplace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.workflow
 
 def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace) -> None:
     config = load_config(ROOT / "workflow" / "scenarios" / "smoke.yaml")
-    expected = {f"freeze {name}" for name in slices(config)} | {"floor test", "report"}
+    expected = {f"freeze {name}" for name in slices(config)} | {"floor test", "penalty_study", "report"}
+    expected |= {f"penalty_family {family}" for family in config.studied}
     for split, members in config.splits.items():
         expected |= {f"merge {split}"} | {
             f"sample {split} {family} {seed}" for family, seed in members.shards()
@@ -42,6 +45,17 @@ def test_results_are_where_the_contract_says(finished: Workplace) -> None:
             assert finished.result(name).stat().st_size > 0
         assert finished.result(f"predictions/{model}/test.nc")
         assert finished.result(f"analysis/{model}/metrics.nc")
+
+
+def test_penalty_study_is_made_and_shown(finished: Workplace) -> None:
+    found = json.loads(finished.result("penalty/findings.json").read_text(encoding="utf-8"))
+    assert found["recommended"] == "auto"
+    assert found["scope"]["families"] == ["disc", "star"]
+    for name in ("study.nc", "penalty.svg", "recommendation.md"):
+        assert finished.result(f"penalty/{name}").stat().st_size > 0
+    page = finished.result("report/index.html").read_text(encoding="utf-8")
+    assert "Penalty study" in page
+    assert found["paragraphs"][0] in html.unescape(page)
 
 
 def test_progress_is_seen_and_logged(finished_once: tuple[Path, str], finished: Workplace) -> None:

@@ -80,3 +80,13 @@ def shards_to_merge(wildcards):
 def all_shards():
     """Shards of every split."""
     return [shard for split in CONFIG.splits for shard in shards_of(split)]
+
+
+def folder_made(wildcards, output):
+    """Folder of a rule's outputs."""
+    return str(Path(output[0]).parent)
+
+
+def folder_shown(wildcards, input):
+    """Folder of the penalty study that the report shows."""
+    return str(Path(input.penalty[0]).parent)

@@ -6,6 +6,7 @@ rule report:
         frozen="results/frozen/report.json",
         analyses=expand("results/analysis/{model}", model=CONFIG.models),
         digests=DIGESTS,
+        penalty=rules.penalty_study.output,
     output:
         page="results/report/index.html",
     log:
@@ -16,5 +17,8 @@ rule report:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        penalty=folder_shown,
     shell:
-        "debye report {input.analyses} --frozen {input.frozen} -o {output.page} 2>&1 | tee {log}"
+        "debye report {input.analyses} --frozen {input.frozen} --penalty {params.penalty} -o {output.page}"
+        " 2>&1 | tee {log}"

@@ -13,7 +13,7 @@ import jinja2
 import xarray as xr
 
 from debye import provenance, store
-from debye.analysis import curves, figures
+from debye.analysis import curves, figures, penalty_figure
 from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK, ON_FLOOR
 from debye.analysis.style import data_uri
 from debye.analysis.verdict import verdict
@@ -40,7 +40,7 @@ class Analysed:
     gallery: xr.Dataset
 
 
-def write_report(frozen: ReportSlice, analyses: list[Path], out: Path) -> None:
+def write_report(frozen: ReportSlice, analyses: list[Path], out: Path, penalty: Path | None = None) -> None:
     """Write the report of one or more analyses as a single HTML page that needs no network.
 
     Parameters
@@ -51,6 +51,8 @@ def write_report(frozen: ReportSlice, analyses: list[Path], out: Path) -> None:
         Folders that `debye.analysis.analyse.analyse` wrote, one a network.
     out : Path
         The page, written whole or not at all.
+    penalty : Path, optional
+        Folder that `debye.analysis.penalty.make_study` wrote.
 
     Raises
     ------
@@ -61,7 +63,30 @@ def write_report(frozen: ReportSlice, analyses: list[Path], out: Path) -> None:
     models = [one.model for one in read]
     if len(set(models)) < len(models):
         raise FormatError(explain("report", f"networks {models}", "each once", "name every analysis once"))
-    store.write_text(out, page(frozen, read))
+    studied = None if penalty is None else read_penalty(penalty)
+    store.write_text(out, page(frozen, read, studied))
+
+
+def read_penalty(folder: Path) -> dict[str, Any]:
+    """Figure and paragraphs of a penalty study.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing or not what it should be.
+    """
+    path = folder / "findings.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        paragraphs = [str(text) for text in found["paragraphs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        words = " ".join(str(error).split())
+        raise FormatError(
+            explain(str(path), words, "the findings of a penalty study", "make the study again")
+        ) from None
+    with closing(store.open_raw(folder / "study.nc")) as dataset:
+        study = dataset.load()
+    return {"image": data_uri(penalty_figure.draw(study, found)), "paragraphs": paragraphs}
 
 
 def read_analysis(folder: Path) -> Analysed:
@@ -87,7 +112,7 @@ def read_analysis(folder: Path) -> Analysed:
     return Analysed(model, summary, *loaded)
 
 
-def page(frozen: ReportSlice, read: list[Analysed]) -> str:
+def page(frozen: ReportSlice, read: list[Analysed], penalty: dict[str, Any] | None = None) -> str:
     """HTML text of the report."""
     metrics = {one.model: one.metrics for one in read}
     drawn = sum(min(frozen.report.gallery, count) for one in read for count in _counts(one))
@@ -127,6 +152,7 @@ def page(frozen: ReportSlice, read: list[Analysed]) -> str:
         by_distance=data_uri(curves.error_by_distance(metrics, first)),
         by_family=data_uri(curves.error_by_family(metrics, first)),
         training=data_uri(curves.training_curve(metrics)),
+        penalty=penalty,
     )
 
 

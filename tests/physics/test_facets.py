@@ -1,0 +1,149 @@
+"""The least penalty of a facet: sharp facet by facet, and enough for every shape, contrast and dimension."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import debye
+from debye.config import ChargeSampling, StarFamily
+from debye.parameters import Solver
+from debye.physics import facets as facets_module
+from debye.physics.assembly import discretise
+from debye.physics.conditioning import spectrum
+from debye.physics.sampling import draw_shape
+from debye.seeds import generator
+
+STARS = StarFamily(
+    kind="star",
+    radius=(5.5, 8.5),
+    amplitude=(0.05, 0.3),
+    modes=4,
+    offset=(-1.0, 1.0),
+    charges=ChargeSampling(count=(1, 1), magnitude=(0.1, 0.1), clearance=1.0),
+)
+CONTRASTS = [(1.0, 1000.0), (1000.0, 1.0)]
+
+
+def star(number):
+    return draw_shape(STARS, 2, generator("facets", number))
+
+
+def medium(low, high):
+    """Without ions: they only add to the matrix."""
+    return debye.Medium(eps_solute=low, eps_solvent=high, debye_length=np.inf, ions="linear")
+
+
+def inner(discretisation, matrix=None):
+    """A matrix on the unknowns."""
+    matrix = discretisation.stiffness if matrix is None else matrix
+    nodes = discretisation.interior
+    return sparse.csr_array(matrix[nodes][:, nodes])
+
+
+def negative(cells, shape, contrast, penalty):
+    grid = debye.Grid(cells=cells, half_width=16.0)
+    return spectrum(inner(discretise(grid, shape, medium(*contrast), penalty)))["negative_eigenvalues"]
+
+
+@pytest.mark.parametrize("contrast", CONTRASTS)
+def test_default_penalty_is_definite_on_200_random_stars(contrast):
+    """And without a penalty it is not, on the same stars."""
+    penalty = Solver().penalty
+    cells = [48 if number % 5 == 0 else 32 for number in range(200)]
+    found = [negative(n, star(number), contrast, penalty) for number, n in enumerate(cells)]
+    assert not any(found)
+    assert sum(negative(32, star(number), contrast, 0.0) > 0 for number in range(20)) >= 5
+
+
+@pytest.mark.parametrize("contrast", [(1.0, 1e6), (1e6, 1.0)])
+def test_auto_is_definite_where_a_small_constant_is_not(contrast):
+    assert not any(negative(32, star(number), contrast, "auto") for number in range(20))
+    assert any(negative(32, star(number), contrast, 0.1) for number in range(20))
+
+
+@pytest.mark.parametrize("contrast", CONTRASTS)
+def test_auto_is_definite_in_3d(contrast):
+    grid = debye.Grid(cells=12, half_width=8.0, dim=3)
+    ball = debye.Ball((0.3, 0.2, 0.1), 5.0)
+    assert spectrum(inner(discretise(grid, ball, medium(*contrast), "auto")))["negative_eigenvalues"] == 0
+    assert spectrum(inner(discretise(grid, ball, medium(*contrast), 0.0)))["negative_eigenvalues"] > 0
+
+
+@pytest.mark.parametrize("variant", ["symmetric", "incomplete", "nonsymmetric"])
+def test_the_promised_share_of_the_energy_stays(variant):
+    """a(v, v) ≥ γ Σ_T ∫ ε|∇v|²: the matrix minus γ times the energy's has no negative eigenvalue."""
+    grid = debye.Grid(cells=32, half_width=16.0)
+    for number in range(5):
+        auto = discretise(grid, star(number), medium(1000.0, 1.0), "auto", variant)
+        nodes = auto.cut.nodes
+        rows = np.repeat(nodes, 3, axis=1).ravel()
+        columns = np.tile(nodes, (1, 3)).ravel()
+        cut = sparse.coo_array((auto.energy.ravel(), (rows, columns)), shape=auto.stiffness.shape)
+        energy = inner(auto, (auto.uncut[0] + cut).tocsr())
+        whole = inner(auto)
+        kept = 0.5 * (whole + whole.T) - 0.999 * facets_module.COERCIVITY * energy
+        assert spectrum(sparse.csr_array(kept))["negative_eigenvalues"] == 0
+
+
+@pytest.mark.parametrize("contrast", [(2.0, 80.0), *CONTRASTS])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_bound_is_sharp_on_each_facet(contrast, dim):
+    """Brute force: the patch's form has no negative eigenvalue at τ, and one at 0.98 τ."""
+    grid = debye.Grid(cells=24 if dim == 2 else 8, half_width=16.0, dim=dim)
+    shape = star(1) if dim == 2 else debye.Ball((0.3, 0.2, 0.1), 8.0)
+    auto = discretise(grid, shape, medium(*contrast), "auto")
+    facets = auto.facets
+    _, jump, flux, _ = auto.facet_basis
+    first, second = facets.patch()
+    both = [
+        np.einsum("fv,fvm->fm", one[:, : dim + 1], first) + np.einsum("fv,fvm->fm", one[:, dim + 1 :], second)
+        for one in (jump, flux)
+    ]
+    energies = [
+        np.swapaxes(place, 1, 2) @ auto.energy[rows] @ place
+        for rows, place in ((facets.first, first), (facets.second, second))
+    ]
+    claim = np.ones(len(jump))
+    count = np.bincount(np.concatenate([facets.first, facets.second]))
+    tau = facets_module._least(facets, energies, np.stack(both, axis=2), claim)
+    needed = np.flatnonzero(tau > 1e-3 * tau.max())
+    assert len(needed) > 5
+    for row in needed:
+        share = (1 - facets_module.COERCIVITY) / count[[facets.first[row], facets.second[row]]]
+        energy = share[0] * energies[0][row] + share[1] * energies[1][row]
+        j, q = both[0][row], both[1][row]
+        smallest = [
+            np.linalg.eigvalsh((energy - np.outer(j, q) - np.outer(q, j) + t * np.outer(j, j))[1:, 1:])[0]
+            for t in (tau[row], 0.98 * tau[row])
+        ]
+        scale = np.abs(energy).max()
+        assert smallest[0] > -1e-9 * scale
+        assert smallest[1] < 0
+
+
+def test_equal_permittivities_need_no_penalty():
+    grid = debye.Grid(cells=32, half_width=16.0)
+    assert not discretise(grid, star(0), medium(7.0, 7.0), "auto").facet_basis[3].any()
+
+
+def test_nonsymmetric_form_needs_no_penalty_and_the_incomplete_less_than_the_symmetric():
+    grid = debye.Grid(cells=32, half_width=16.0)
+    total = [
+        discretise(grid, star(0), medium(1000.0, 1.0), "auto", variant).facet_basis[3].sum()
+        for variant in ("symmetric", "incomplete", "nonsymmetric")
+    ]
+    assert total[0] > 4 * total[1] > 0
+    assert total[2] == 0
+
+
+def test_constant_that_is_enough_everywhere(monkeypatch):
+    """The bound of docs/penalty.md: with γ = 0 and equal shares no facet asks for more than 3/√2."""
+    monkeypatch.setattr(facets_module, "COERCIVITY", 0.0)
+    monkeypatch.setattr(facets_module, "PASSES", 0)
+    most = 0.0
+    for number in range(40):
+        grid = debye.Grid(cells=32 + 8 * (number % 5), half_width=16.0)
+        for contrast in ((1.0, 1e6), (1e6, 1.0)):
+            auto, one = (discretise(grid, star(number), medium(*contrast), p) for p in ("auto", 1.0))
+            most = max(most, (auto.facet_basis[3] / one.facet_basis[3]).max())
+    assert 1.0 < most < 3 / np.sqrt(2)
