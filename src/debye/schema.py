@@ -300,6 +300,7 @@ def mock(
         "charge_count": np.full(samples, charges),
         "geometry_parameter": np.column_stack([np.zeros((samples, grid.dim)), radius]),
         "ions": np.full(samples, medium.ions, dtype=object),
+        "layer_cells": np.full(samples, medium.debye_length / grid.spacing),
         "geometry": np.full(samples, geometry, dtype=object),
         "seed": np.full(samples, seed),
         "index": np.arange(samples),

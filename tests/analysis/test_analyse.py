@@ -46,6 +46,8 @@ def test_metrics_and_summary_say_the_same(analysed):
         assert metrics.sizes["step"] == 20
     assert summary["samples"] == 24
     assert summary["rejected_draws"]["rejected_shapes"] == 24
+    assert summary["warned_samples"] == 2
+    assert summary["thinnest_layer_cells"] == pytest.approx(9.6 / 0.75)
     assert summary["training_seconds"] == pytest.approx(50.0)
     assert summary["parameters"] == 123456
     assert set(summary["definitions"]) == set(DEFINITIONS)

@@ -36,6 +36,8 @@ def summarise(
         "samples": int(labels.sizes["sample"]),
         "samples_by_family": {str(f): int(n) for f, n in zip(families, counts, strict=True)},
         "rejected_draws": rejected,
+        "warned_samples": int((labels["warnings"].values.astype(str) != "").sum()),
+        "thinnest_layer_cells": _number(labels["layer_cells"].min()),
         "excluded_nodes": int(metrics["excluded_nodes"].sel(of=NETWORK).values[0]),
         "parameters": int(attributes["parameters"]),
         "target": str(attributes["target"]),
