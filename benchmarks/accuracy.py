@@ -126,6 +126,36 @@ def radial(cells=(32, 64, 128, 256, 512)):
     return show("disc, one central charge, sinh ions, relative L2 in the solvent", cells, columns)
 
 
+def box(half_widths=(12.0, 16.0, 24.0, 32.0, 48.0)):
+    """What the box's Debye-Hückel values cost: a disc of 8 Å with a charge in its middle, at h = 0.25 Å.
+
+    Errors of u in the solvent within 4 Å of Γ, and of the reaction energy, against the unbounded solvent.
+    """
+    print(
+        "\nbox with Debye-Hückel values, disc of 8 Å, h = 0.25 Å; ions, charge: error near Γ, of the energy"
+    )
+    cases = (("linear", 0.05), ("nonlinear", 0.05), ("nonlinear", 0.5))
+    print(f"{'half width':>10} " + " ".join(f"{ions + f' {charge:g}':>24}" for ions, charge in cases))
+    for width in half_widths:
+        row = []
+        for ions, charge in cases:
+            medium, charges = debye.Medium(ions=ions), debye.PointCharges([[0.0, 0.0]], [charge])
+            grid = debye.Grid(cells=round(8 * width), half_width=width)
+            found = debye.solve(debye.Problem(grid, debye.Ball((0.0, 0.0), 8.0), charges, medium))
+            if ions == "linear":
+                exact = disc_regular_potential(grid.points(), 8.0, charges, medium)
+                edge = disc_regular_potential(np.array([[8.0, 0.0]]), 8.0, charges, medium)[0]
+            else:
+                u = radial_potential(8.0, charge, medium, 100.0)
+                exact, edge = u(np.maximum(np.hypot(*grid.points().T), 8.0)), float(u(np.array([8.0]))[0])
+            strength = medium.coupling * charge / (2 * np.pi * medium.eps_solute)
+            energy = 0.5 * charge * (edge + strength * np.log(8.0))
+            near = (found.level_set.ravel() > 0) & (found.level_set.ravel() < 4.0)
+            error = relative_l2(found.nodal[near], exact[near])
+            row.append(f"{error:.1e}, {abs(found.reaction_energy / energy - 1):.1e}")
+        print(f"{width:10g} " + " ".join(f"{cell:>24}" for cell in row), flush=True)
+
+
 def draw(tables, path):
     """Errors against N, one panel a table, with a line of second order."""
     from debye.analysis.style import COLOURS, canvas, save, style, tidy
@@ -155,5 +185,6 @@ if __name__ == "__main__":
     parser.add_argument("--figure", help="PNG, PDF or SVG file to draw")
     arguments = parser.parse_args()
     made = [disc(), others(), ball(), radial()]
+    box()
     if arguments.figure:
         draw(made, arguments.figure)

@@ -40,7 +40,7 @@ def unnamed(dataset):
     [
         (without("level_set"), "variable level_set"),
         (without("x"), "coordinates"),
-        (with_attribute("format_version", "9.0"), r"format version: found 9\.0, expected 1\.0"),
+        (with_attribute("format_version", "9.0"), r"format version: found 9\.0, expected 2\.0"),
         (unnamed, "attribute code_digest"),
         (poisoned, "regular_potential: found NaN"),
         (lambda d: d.assign(level_set=d["level_set"].astype("f8")), "level_set: found type float64"),

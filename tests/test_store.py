@@ -53,6 +53,12 @@ def test_atomic_never_takes_the_place_of_something_else_than_a_file(tmp_path, ki
     assert {path: path.lstat().st_mode for path in tmp_path.iterdir()} == before
 
 
+def test_atomic_names_a_link_in_a_loop(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FormatError, match="loop"):
+        store.write_text(tmp_path / "loop", "x")
+
+
 def test_atomic_writes_to_where_a_link_points(tmp_path):
     (tmp_path / "scratch").mkdir()
     (tmp_path / "link").symlink_to("scratch/real")

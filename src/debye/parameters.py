@@ -8,17 +8,32 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from debye.errors import ConfigError, explain
 from debye.units import STANDARD_TEMPERATURE, coupling
 
 Place = tuple[str, ...]
+
+LARGEST_PENALTY = 1e6
+LARGEST_CONTRAST = 1e6
+"""Ratio of the permittivities beyond which round-off, not the method, decides (docs/penalty.md)."""
+
+DEBYE_LENGTHS = (1e-3, 1e9)
+"""Debye lengths in Å that are computed with; longer is inf."""
 
 
 def _places(error: ValidationError) -> list[tuple[Place, str]]:
@@ -71,7 +86,18 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range = Annotated[tuple[Finite, Finite], AfterValidator(ordered)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)] | Literal["auto"]
+
+
+def _penalty(value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value != "auto" and not (number and 0.0 <= value <= LARGEST_PENALTY):
+        raise ValueError(f"found {value!r}, expected auto or 0 to {LARGEST_PENALTY:g}; correct the value")
+    return value
+
+
+Penalty = Annotated[
+    Annotated[float, Field(ge=0, le=LARGEST_PENALTY)] | Literal["auto"], BeforeValidator(_penalty)
+]
 
 
 class Grid(Model):
@@ -124,6 +150,21 @@ class Medium(Model):
         default="nonlinear", description="ionic term: sinh u (nonlinear) or u (linear)"
     )
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        contrast = max(self.eps_solute / self.eps_solvent, self.eps_solvent / self.eps_solute)
+        if contrast > LARGEST_CONTRAST:
+            raise ValueError(
+                f"found permittivities {self.eps_solute:g} and {self.eps_solvent:g}, expected a ratio of at most "
+                f"{LARGEST_CONTRAST:g}; round-off would decide beyond"
+            )
+        low, high = DEBYE_LENGTHS
+        if not (low <= self.debye_length <= high or math.isinf(self.debye_length)):
+            raise ValueError(
+                f"found debye_length {self.debye_length:g}, expected {low:g} to {high:g} Å or inf; correct the value"
+            )
+        return self
+
     @property
     def coupling(self) -> float:
         """C = e²/(ε0 kT), Å."""
@@ -139,7 +180,7 @@ class Solver(Model):
     """How the discrete equation is set up and solved."""
 
     rtol: float = Field(
-        default=1e-8, gt=0, lt=1, description="relative residual at which a solve has converged"
+        default=1e-8, ge=1e-14, lt=1, description="relative residual at which a solve has converged"
     )
     penalty: Penalty = Field(
         default="auto",
@@ -148,6 +189,22 @@ class Solver(Model):
     )
     max_newton: int = Field(default=50, ge=1, description="most Newton steps")
     max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: which of the two counts is not for us to choose."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != MERGE_TAG]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} stands twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -159,7 +216,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
         If the file is missing, is not YAML, or holds something else than a mapping.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(explain(str(path), reason, "a readable YAML file", "check the path")) from None
@@ -168,4 +225,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(explain(str(path), found, "valid YAML", "mend the line named")) from None
     if not isinstance(content, dict):
         raise ConfigError(explain(str(path), type(content).__name__, "a mapping of keys", "see README"))
+    for key in content:
+        if not isinstance(key, str):
+            raise ConfigError(explain(f"{path}: key", repr(key), "a name", "correct the key"))
     return content

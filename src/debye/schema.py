@@ -19,7 +19,7 @@ from debye.parameters import Grid, Medium
 from debye.provenance import now, source
 from debye.seeds import generator
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "2.0"
 AXES = ("x", "y", "z")
 
 ROOT_ATTRIBUTES = (

@@ -33,7 +33,12 @@ def check_target(path: str | Path) -> Path:
     FormatError
         If something else than a file is there. A rename would put the file in the place of a device or a pipe.
     """
-    target = Path(path).resolve()
+    try:
+        target = Path(path).resolve()
+    except (OSError, RuntimeError):
+        raise FormatError(
+            explain(str(path), "a link in a loop", "a file to write", "remove the link")
+        ) from None
     if not target.exists() or target.is_file():
         return target
     kind = "a folder" if target.is_dir() else "a device, pipe or socket"

@@ -55,5 +55,8 @@ def test_variants_differ_and_converge_to_the_same(problem, linear):
 def test_unknown_variant_and_penalty_are_refused(problem):
     with pytest.raises(debye.ConfigError, match="variant"):
         debye.assemble(problem(32), variant="skew")
-    with pytest.raises(debye.ConfigError, match="penalty"):
-        debye.assemble(problem(32), penalty=-1.0)
+    for penalty in (-1.0, "much", True, 1e300):
+        with pytest.raises(debye.ConfigError, match=r"penalty: found .*, expected auto or"):
+            debye.assemble(problem(32), penalty=penalty)
+    with pytest.raises(debye.ConfigError, match="unknowns"):
+        debye.assemble(problem(32)).to_grid(np.zeros(1))

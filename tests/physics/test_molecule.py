@@ -162,10 +162,11 @@ def test_molecules_are_values():
         ({"radii": [1.0]}, "1 radii.*expected 2"),
         ({"radii": [1.0, 0.0]}, "positive"),
         ({"radii": [1.0, float("inf")]}, "finite"),
-        ({"probe_radius": -0.1}, ">= 0"),
+        ({"probe_radius": -0.1}, r"0 to 1e\+06"),
         ({"probe_radius": float("nan")}, "finite"),
-        ({"probe_radius": [1.0, 2.0]}, "one length"),
-        ({"probe_radius": "water"}, "numbers"),
+        ({"probe_radius": [1.0, 2.0]}, "one number"),
+        ({"probe_radius": 1e12}, r"0 to 1e\+06"),
+        ({"probe_radius": "water"}, "one number"),
     ],
 )
 def test_impossible_molecules_are_refused(keys, words):

@@ -6,7 +6,7 @@ import pytest
 import debye
 from debye.config import Config
 from debye.parameters import load_yaml
-from debye.physics.algebra import System, _node_equation
+from debye.physics.algebra import LARGEST_EXPONENT, System, _node_equation, sinh
 from debye.physics.exact import radial_potential
 from debye.physics.sampling import draw_charges, draw_shape
 from debye.physics.solve import prepare
@@ -68,18 +68,22 @@ def test_newton_ends_quadratically():
 
 @pytest.mark.parametrize("cells", [32, 64, 128])
 @pytest.mark.parametrize(
-    ("charge", "length"), [(8.97, 9.6), (400.0, 9.6), (1e6, 9.6), (1.0, 1e4), (30.0, 1e4), (-3e3, 1e3)]
+    ("charge", "length"), [(8.97, 9.6), (400.0, 9.6), (1e6, 9.6), (30.0, 1e4), (-3e3, 1e3), (1e3, 1e8)]
 )
 def test_newton_ends_from_zero_for_any_potential_at_the_interface(cells, charge, length):
     medium = debye.Medium(debye_length=length)
     with np.errstate(over="raise", invalid="raise"):
         solution = radial(cells, charge, medium, "zero")
     assert solution.report.converged
-    assert solution.report.newton_steps <= 20
+    assert solution.report.newton_steps <= 25
+    # The verdict holds in the solvent too, whose u of 20 is invisible beside a w of 1e9 in the solute.
+    tight = radial(cells, charge, medium, "zero", rtol=1e-13, check=False)
+    solvent = solution.level_set > 0
+    assert relative_l2(solution.regular[solvent], tight.regular[solvent]) < 2e-7
     # The multigrid hierarchy follows the matrix: a fixed one would need hundreds of iterations a step.
     assert max(solution.report.cg_iterations) <= 30
     assert np.isfinite(solution.nodal).all()
-    assert solution.report.warnings or np.abs(solution.regular[solution.level_set > 0]).max() < 25
+    assert solution.report.warnings
 
 
 def test_a_potential_of_25_at_a_resolved_interface():
@@ -116,6 +120,8 @@ def test_the_curve_starts_along_the_step_and_solves_a_node_alone(problem):
     random = np.random.default_rng(0)
     w = random.normal(size=len(system.lumped)) * 4.0
     step = random.normal(size=len(w)) * 4.0
+    # Beyond the largest exponent too, where sinh goes on as its tangent.
+    w[::7] *= 40.0
     small = (system._moved(w, 1e-6 * step) - w) / 1e-6
     np.testing.assert_allclose(small, step, rtol=1e-4, atol=1e-4)
     # Signs and order are kept: growth is held back, and only growth.
@@ -123,15 +129,17 @@ def test_the_curve_starts_along_the_step_and_solves_a_node_alone(problem):
     assert (np.abs(moved) <= np.abs(w + step) + 1e-12).all()
     assert (np.sign(moved) == np.sign(w + step)).all()
     held = (system.lumped > 0) & (np.abs(w + step) > np.abs(w)) & (np.abs(w + step) > 4.0)
+    held &= np.abs(w + step) < 0.9 * LARGEST_EXPONENT
     assert held.any()
     assert (np.abs(moved[held]) < np.abs((w + step)[held])).all()
 
 
 def test_node_equation_is_solved_for_any_size():
-    balance = np.array([1e-6, 1.0, 1e6, 1e-6, 3.0, 1e12])
-    tau = np.array([1e300, -5.0, 1e3, 1e-12, 0.0, -1e20])
+    balance = np.array([1e-6, 1.0, 1e6, 1e-6, 3.0, 1e12, 1e30])
+    tau = np.array([1e90, -5.0, 1e3, 1e-12, 0.0, -1e20, 1e60])
     u = _node_equation(balance, tau)
-    np.testing.assert_allclose(balance * u + np.sinh(u), tau, rtol=1e-12, atol=1e-24)
+    np.testing.assert_allclose(balance * u + sinh(u)[1], tau, rtol=1e-11, atol=1e-24)
+    assert np.abs(u).max() > LARGEST_EXPONENT
 
 
 def test_without_ions_the_equation_is_linear_whatever_the_law(problem):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import debye
+from debye.physics.depth import distance_inside
 from debye.physics.problem import load_problem
 
 GOOD = """
@@ -49,7 +50,15 @@ def test_medium_and_boundary_have_defaults(tmp_path):
         ("radius: 8.0", "radius: 17.0", debye.GeometryError, "outside the box"),
         ("radius: 8.0", "radius: 15.5", debye.GeometryError, "touches the boundary"),
         ("radius: 8.0", "radius: .nan", debye.GeometryError, "finite"),
-        ("radius: 8.0", "radius: big", debye.ConfigError, "solute"),
+        ("radius: 8.0", "radius: big", debye.GeometryError, "radius.*one number"),
+        ("radius: 8.0", 'radius: "8"', debye.GeometryError, "radius.*one number"),
+        ("radius: 8.0", "radius: [8, 8]", debye.GeometryError, "radius.*one number"),
+        ("kind: ball", "kind: [ball]", debye.ConfigError, "kind"),
+        ("grid:", "1: 2\ngrid:", debye.ConfigError, "key"),
+        ("grid:", "boundary: zero\nboundary: zero\ngrid:", debye.ConfigError, "boundary.*twice"),
+        ("debye_length: 9.6", "debye_length: 1.0e+300", debye.ConfigError, "debye_length"),
+        ("eps_solute: 2.0", "eps_solute: 1.0e+16", debye.ConfigError, "ratio"),
+        ("values: [0.1, -0.05]", "values: []", debye.ChargeError, "values.*none"),
         ("radius: 8.0", "radius: 8.0, colour: red", debye.ConfigError, "solute.colour.*unknown key"),
         (", radius: 8.0", "", debye.ConfigError, "solute.radius.*add the key"),
         ("kind: ball", "kind: cube", debye.ConfigError, "one of ball, ellipsoid, star, molecule"),
@@ -151,9 +160,39 @@ def test_what_is_no_shape_is_refused(shape, error, words):
 def test_boundary_callable_of_the_wrong_shape_is_refused():
     charges = debye.PointCharges([[3.0, 1.0]], [0.1])
     grid = debye.Grid(cells=32, half_width=16.0)
-    for bad in (lambda points: 0.0, lambda points: np.full(len(points), np.nan)):
+    for bad in (
+        lambda points: 0.0,
+        lambda points: np.full(len(points), np.nan),
+        lambda points: np.full(len(points), 1j),
+        lambda points: "zero",
+        np.zeros(4),
+    ):
         with pytest.raises(debye.ConfigError, match="boundary"):
             debye.solve(debye.Problem(grid, debye.Ball((0.0, 0.0), 8.0), charges, boundary=bad))
+
+
+@pytest.mark.parametrize(("name", "value"), [("grid", (32, 16.0)), ("charges", [[0, 0]]), ("medium", {})])
+def test_parts_of_another_kind_are_named(problem, name, value):
+    with pytest.raises(debye.ConfigError, match=f"{name}: found {type(value).__name__}, expected a debye"):
+        problem(32, **{name: value})
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize(
+    "scale", [lambda d: np.exp(d) - 1.0, np.tanh, lambda d: np.sign(d) * np.abs(d) ** 0.5]
+)
+def test_depth_is_that_of_the_distance_whatever_the_level_set(dim, scale):
+    class Shape:
+        bounds = (np.full(dim, -8.0), np.full(dim, 8.0))
+
+        def __call__(self, points):
+            return scale(np.linalg.norm(points, axis=1) - 8.0)
+
+    radii = np.array([9.0, 7.9, 7.5, 6.9, 1.1, 0.0])
+    found = distance_inside(Shape(), radii[:, None] * np.eye(dim)[0], 0.5)
+    assert found[0] < 0
+    np.testing.assert_allclose(found[1:4], 8.0 - radii[1:4], rtol=0.02)
+    np.testing.assert_allclose(found[4:], 2.0)
 
 
 def test_solution_fields_and_dataset(problem, charges):

@@ -9,8 +9,8 @@ from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Floor, Sta
 from debye.frozen import Equation, FloorSlice, ShardSlice
 from debye.parameters import Grid, Medium, Solver
 from debye.physics import sampling
+from debye.physics.depth import distance_inside
 from debye.physics.floor import make_floor, rebuild_shape
-from debye.physics.problem import distance_inside
 from debye.physics.sampling import make_shard, samples
 from debye.physics.solution import shape_parameters
 from debye.store import open_dataset

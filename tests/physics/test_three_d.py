@@ -242,3 +242,17 @@ def test_shapes_that_a_3d_grid_cannot_carry_are_refused(shape, words):
     grid = debye.Grid(cells=18, half_width=9.0, dim=3)
     with pytest.raises(debye.GeometryError, match=words):
         cut_module.find_cut(grid, shape)
+
+
+@pytest.mark.parametrize("cells", [24, 48])
+def test_an_interface_through_nodes_leaves_no_piece_without_an_area(cells):
+    # Nodes lie on the sphere: in the tips that the nudge leaves, pieces of Γ have an area below round-off.
+    medium = debye.Medium(ions="linear")
+    charges = debye.PointCharges([[1.0, 0.5, 0.2]], [1.0])
+    grid = debye.Grid(cells=cells, half_width=8.0, dim=3)
+    problem = debye.Problem(grid, debye.Ball((0.0, 0.0, 0.0), 5.0), charges, medium)
+    solution = debye.solve(problem)
+    on = solution.interface()
+    for values in (on.points, on.weights, on.potential_solute, on.potential_solvent, on.normal_flux):
+        assert np.isfinite(values).all()
+    assert on.weights.sum() == pytest.approx(4 * np.pi * 25, rel=0.02)

@@ -7,9 +7,8 @@ between two cut simplices and the interface Γ, with w_h = Σ W_i ψ_i + B:
     a(w_h, ψ) + ∫_{Ω⁺} (ε⁺/λ_D²) f(w_h) ψ = - ∫_Γ J1 ψ
 
 with θ = -1, the symmetric form, in the solver, and θ = 0 and 1, the incomplete and the non-symmetric form, for
-comparison. σ is one number for all facets, or the least that each facet needs (`debye.physics.facets`),
-
-so that, in terms of nodal values W,
+comparison. σ is one number for all facets, or the least that each facet needs (`debye.physics.facets`). In terms of
+nodal values W,
 
     A W + m f(W) = b,      b from J0 and J1 alone: the bubble enters every term of a.
 

@@ -54,7 +54,9 @@ class PointCharges:
                     "write each position as [x, y] or [x, y, z]",
                 )
             ) from None
-        if found_positions.ndim != 2 or found_positions.shape[1] not in (2, 3) or not found_values.size:
+        if not found_values.size:
+            raise ChargeError(explain("charges.values", "none", "one for each position", "give a charge"))
+        if found_positions.ndim != 2 or found_positions.shape[1] not in (2, 3):
             raise ChargeError(
                 explain(
                     "charges.positions",

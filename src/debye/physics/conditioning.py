@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyamg
 from numpy.typing import NDArray
-from pyamg.krylov import cg, gmres
+from pyamg.krylov import cg, fgmres
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh, splu
 
@@ -20,6 +20,7 @@ MOST_MULTIGRID, MOST_PLAIN = 500, 3000
 """Iterations after which a solve with and without multigrid is given up."""
 
 RTOL = 1e-8
+"""Norm of the residual over that of the right-hand side at which an iteration ends."""
 
 
 def symmetric_part(matrix: sparse.csr_array) -> sparse.csr_array:
@@ -30,7 +31,11 @@ def symmetric_part(matrix: sparse.csr_array) -> sparse.csr_array:
 def iterate(
     matrix: sparse.csr_array, right: Floats, hierarchy: pyamg.MultilevelSolver | None, symmetric: bool
 ) -> tuple[Floats, float]:
-    """Solution and number of iterations; all NaN where the iteration failed, the limit where plain CG reached it."""
+    """Solution and number of iterations; all NaN where the iteration failed, the limit where plain CG reached it.
+
+    Conjugate gradients and GMRES are measured alike, by the norm of b - Mw: GMRES is the flexible one, preconditioned
+    from the right, because the usual one ends at the preconditioned residual.
+    """
     residuals: list[float] = []
     most = MOST_PLAIN if hierarchy is None else MOST_MULTIGRID
     settings: dict[str, Any] = {"tol": RTOL, "maxiter": most, "residuals": residuals}
@@ -39,7 +44,7 @@ def iterate(
     # Both warn of what is recorded below as NaN.
     with warnings.catch_warnings(record=True), np.errstate(all="ignore"):
         w, info = (
-            cg(matrix, right, **settings) if symmetric else gmres(matrix, right, restart=None, **settings)
+            cg(matrix, right, **settings) if symmetric else fgmres(matrix, right, restart=None, **settings)
         )
     if info < 0 or not np.isfinite(w).all() or (info > 0 and hierarchy is not None):
         return np.full_like(right, np.nan), np.nan

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye.parameters import Medium
+from debye.physics.algebra import sinh
 from debye.physics.charges import PointCharges, coulomb_potential
 
 Floats = NDArray[np.float64]
@@ -49,7 +50,9 @@ def ionic_energy(medium: Medium, lumped: Floats, nodal: Floats) -> float:
         return 0.0
     there = lumped > 0
     u = nodal[there]
-    # cosh u - 1 = 2 sinh²(u/2) keeps the digits of a small u, where the two terms nearly cancel.
-    density = 0.5 * u * np.sinh(u) - 2.0 * np.sinh(0.5 * u) ** 2
-    density = np.where(np.abs(u) < 1e-2, u**4 / 24.0 * (1.0 + u**2 / 15.0), density)
+    # The law of the equation itself, which goes on as a tangent where sinh would overflow.
+    potential, value, _ = sinh(u)
+    # For a small u the two terms nearly cancel.
+    density = 0.5 * u * value - potential
+    density = np.where(np.abs(u) < 0.03, u**4 / 24.0 * (1.0 + u**2 / 15.0), density)
     return float(lumped[there] @ density / medium.coupling)

@@ -46,7 +46,19 @@ class Assembled:
         return np.asarray(self.stiffness @ x + self.ionic * ions - self.right_hand_side)
 
     def to_grid(self, x: Floats) -> Floats:
-        """Unknowns and boundary values on the grid, as `Solution.regular`: shape ``grid.shape``."""
+        """Unknowns and boundary values on the grid, as `Solution.regular`: shape ``grid.shape``.
+
+        Raises
+        ------
+        ConfigError
+            If x has another shape than `nodes`.
+        """
+        if np.shape(x) != self.nodes.shape:
+            raise ConfigError(
+                explain(
+                    "unknowns", f"shape {np.shape(x)}", f"{self.nodes.shape}", "give one value an unknown"
+                )
+            )
         field = np.empty(len(self.nodes) + len(self.boundary_nodes))
         field[self.nodes] = x
         field[self.boundary_nodes] = self.boundary_values
@@ -90,7 +102,7 @@ def assemble(problem: Problem, penalty: Penalty | None = None, variant: Variant 
     >>> bool(abs(w - debye.solve(problem, rtol=1e-12).regular).max() < 1e-9)
     True
     """
-    if variant not in THETA:
+    if not isinstance(variant, str) or variant not in THETA:
         raise ConfigError(
             explain("variant", repr(variant), f"one of {', '.join(THETA)}", "choose one of these")
         )

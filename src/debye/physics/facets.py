@@ -33,13 +33,24 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 COERCIVITY = 0.05
-"""γ, the share of the energy that stays: above zero so that round-off at any contrast cannot turn the sign."""
+"""γ, the share of the energy that stays: above zero as a reserve for round-off.
+
+The proof is one of exact arithmetic. Round-off grows with the contrast and would eat up any reserve at last, so
+`debye.Medium` refuses contrasts above `debye.parameters.LARGEST_CONTRAST`.
+"""
 
 PASSES = 4
-"""Times that a simplex shares out its energy anew: more change nothing."""
+"""Times that a simplex shares out its energy anew.
+
+Twice as many change the mean σ of a grid by 2 % at most; in 3-D the largest one may still move by a third.
+"""
 
 SPARE = 0.2
-"""Claim, as a σ, of a facet that needs no penalty. Any shares are a proof; these halve the penalty of equal ones."""
+"""Claim, as a σ, of a facet that needs no penalty.
+
+Any shares are a proof. Against equal ones these halve the mean σ in 2-D at 2:80 and 80:2, and take a third off it at
+1:1000 and 1000:1; in 3-D they take off 5 to 27 %, and the largest σ of a grid may even grow.
+"""
 
 
 @dataclass(frozen=True)

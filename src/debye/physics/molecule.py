@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from debye.errors import GeometryError, explain
 from debye.physics.balls import BallUnion
-from debye.physics.shapes import check_finite, check_positive, numbers
+from debye.physics.shapes import check_finite, check_positive, number, numbers
 
 Floats = NDArray[np.float64]
 
 WATER = 1.4
+LARGEST_PROBE = 1e6
 """Radius of the probe that stands for a water molecule, Å."""
 
 
@@ -86,22 +87,22 @@ class Molecule:
                     "molecule radii", f"{len(radii)} radii", f"{len(centers)}", "give one for each center"
                 )
             )
-        probes = numbers("molecule", "probe_radius", self.probe_radius)
-        check_finite("molecule", centers=centers, probe_radius=probes)
+        probe = number("molecule", "probe_radius", self.probe_radius)
+        check_finite("molecule", centers=centers)
         check_positive("molecule", radii=radii)
-        if len(probes) != 1 or probes[0] < 0:
+        if not 0.0 <= probe <= LARGEST_PROBE:
             raise GeometryError(
                 explain(
                     "molecule probe_radius",
                     self.probe_radius,
-                    "one length >= 0 in Å",
+                    f"a length of 0 to {LARGEST_PROBE:g} Å",
                     "0 gives the union of the atoms",
                 )
             )
         object.__setattr__(self, "centers", tuple(tuple(row) for row in centers.tolist()))
         object.__setattr__(self, "radii", radii)
-        object.__setattr__(self, "probe_radius", probes[0])
-        object.__setattr__(self, "_accessible", BallUnion(centers, np.array(radii) + probes[0]))
+        object.__setattr__(self, "probe_radius", probe)
+        object.__setattr__(self, "_accessible", BallUnion(centers, np.array(radii) + probe))
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:

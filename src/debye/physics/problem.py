@@ -14,9 +14,10 @@ from pydantic import Field
 from debye.errors import ChargeError, ConfigError, explain
 from debye.parameters import Grid, Medium, Model, load_yaml
 from debye.physics.charges import PointCharges, debye_huckel_potential
+from debye.physics.depth import distance_inside
 from debye.physics.molecule import Molecule
 from debye.physics.resolve import bounds_on
-from debye.physics.shapes import Ball, Ellipsoid, Shape, Star, values_at
+from debye.physics.shapes import Ball, Ellipsoid, Shape, Star
 
 Floats = NDArray[np.float64]
 Boundary = Literal["debye-huckel", "zero"] | Callable[[Floats], Floats]
@@ -64,7 +65,12 @@ class Problem:
     boundary: Boundary = "debye-huckel"
 
     def __post_init__(self) -> None:
-        if not callable(self.boundary) and self.boundary not in ("debye-huckel", "zero"):
+        for name, kind in (("grid", Grid), ("charges", PointCharges), ("medium", Medium)):
+            if not isinstance(getattr(self, name), kind):
+                found = f"{type(getattr(self, name)).__name__}"
+                raise ConfigError(explain(name, found, f"a debye.{kind.__name__}", "make one of its values"))
+        named = isinstance(self.boundary, str) and self.boundary in ("debye-huckel", "zero")
+        if not named and not callable(self.boundary):
             raise ConfigError(
                 explain(
                     "boundary",
@@ -93,21 +99,22 @@ class Problem:
         ConfigError
             If a callable returns something else than n finite numbers.
         """
-        if self.boundary == "zero":
-            return np.zeros(len(points))
         if not callable(self.boundary):
+            if self.boundary == "zero":
+                return np.zeros(len(points))
             return debye_huckel_potential(points, self.charges, self.medium)
-        values = np.asarray(self.boundary(points), dtype=float)
-        if values.shape != (len(points),) or not np.isfinite(values).all():
+        values = np.asarray(self.boundary(points))
+        real = values.dtype.kind in "fiub"
+        if not real or values.shape != (len(points),) or not np.isfinite(values).all():
             raise ConfigError(
                 explain(
                     "boundary",
-                    f"values of shape {values.shape} or not finite",
+                    f"{values.dtype} of shape {values.shape}, or not finite",
                     f"({len(points)},) finite numbers",
                     "mend the callable",
                 )
             )
-        return values
+        return values.astype(float)
 
 
 def check_charges(grid: Grid, solute: Shape, charges: PointCharges) -> None:
@@ -145,40 +152,6 @@ def check_charges(grid: Grid, solute: Shape, charges: PointCharges) -> None:
         )
 
 
-def distance_inside(solute: Shape, points: Floats, spacing: float) -> Floats:
-    """Distance to the interface at `points`, positive inside, shape (n,), Å; an estimate for any level set."""
-    value = values_at(solute, points)
-    if getattr(solute, "is_distance", False):
-        return -value
-    # Along its medial axis a distance has no slope; there the slope at the interface stands in.
-    steep = np.maximum(_steepness(solute, points, 1e-3 * spacing), _interface_steepness(solute, spacing))
-    return np.asarray(-value / np.where(steep > 0, steep, 1.0))
-
-
-def _steepness(solute: Shape, points: Floats, step: float) -> Floats:
-    """Length of the gradient of a level set by central differences, shape (n,)."""
-    square = np.zeros(len(points))
-    for axis in np.eye(points.shape[1]):
-        ends = [np.asarray(solute(points + sign * step * axis), dtype=float) for sign in (1, -1)]
-        square += ((ends[0] - ends[1]) / (2 * step)) ** 2
-    return np.asarray(np.sqrt(square))
-
-
-def _interface_steepness(solute: Shape, spacing: float) -> float:
-    """Typical |∇φ| at the interface, from where a coarse lattice over the shape's bounds changes sign; 0 if nowhere."""
-    low, high = (np.asarray(bound, dtype=float) for bound in solute.bounds)
-    axes = [np.linspace(one - spacing, two + spacing, 33) for one, two in zip(low, high, strict=True)]
-    lattice = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
-    inside = (np.asarray(solute(lattice), dtype=float) < 0).reshape((33,) * len(axes))
-    near = np.zeros_like(inside)
-    for axis in range(inside.ndim):
-        changes = np.diff(inside, axis=axis)
-        near[tuple(slice(0, -1) if k == axis else slice(None) for k in range(inside.ndim))] |= changes
-    if not near.any():
-        return 0.0
-    return float(np.median(_steepness(solute, lattice[near.ravel()], 1e-3 * spacing)))
-
-
 class _ProblemFile(Model):
     """Keys of a problem file."""
 
@@ -211,7 +184,7 @@ def load_shape(keys: dict[str, Any]) -> Shape:
         If the kind or a key is unknown, or a key is missing.
     """
     kind = keys.get("kind")
-    if kind not in SHAPES:
+    if not isinstance(kind, str) or kind not in SHAPES:
         raise ConfigError(
             explain("solute.kind", repr(kind), f"one of {', '.join(SHAPES)}", "choose one of these")
         )

@@ -23,7 +23,8 @@ from debye.errors import DebyeError, GeometryError, SolveError, explain
 from debye.frozen import ShardSlice
 from debye.parameters import Grid
 from debye.physics.charges import PointCharges
-from debye.physics.problem import Problem, distance_inside
+from debye.physics.depth import distance_inside
+from debye.physics.problem import Problem
 from debye.physics.shapes import Ball, Ellipsoid, Shape, Star
 from debye.physics.solution import Solution, sample_content, shape_parameters
 from debye.physics.solve import Prepared, prepare

@@ -64,7 +64,11 @@ def values_at(function: Callable[[Floats], Floats], points: Floats) -> Floats:
 def check_finite(shape: str, **lengths: ArrayLike) -> None:
     """Raise GeometryError unless all values are finite."""
     for name, value in lengths.items():
-        if not np.isfinite(np.asarray(value, dtype=float)).all():
+        try:
+            found = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            found = np.array(np.nan)
+        if isinstance(value, (str, bool)) or not np.isfinite(found).all():
             raise GeometryError(explain(f"{shape} {name}", value, "finite numbers", "mend the value"))
 
 
@@ -78,10 +82,21 @@ def check_positive(shape: str, **lengths: ArrayLike) -> None:
             )
 
 
+def number(shape: str, name: str, value: float) -> float:
+    """Return a finite number as a float; GeometryError if it is none."""
+    if isinstance(value, (str, bool)) or np.ndim(value) != 0:
+        raise GeometryError(explain(f"{shape} {name}", repr(value), "one number", "mend the value"))
+    check_finite(shape, **{name: value})
+    return float(value)
+
+
 def numbers(shape: str, name: str, values: ArrayLike) -> tuple[float, ...]:
     """Return values as a tuple of floats; GeometryError if they are none."""
     try:
-        return tuple(float(value) for value in np.atleast_1d(np.asarray(values, dtype=float)).ravel())
+        found = np.atleast_1d(np.asarray(values, dtype=float))
+        if found.ndim != 1:
+            raise ValueError
+        return tuple(float(value) for value in found)
     except (TypeError, ValueError):
         raise GeometryError(
             explain(f"{shape} {name}", values, "a list of numbers", "mend the value")
@@ -128,6 +143,7 @@ class Ball:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("ball", self.center, (2, 3)))
+        object.__setattr__(self, "radius", number("ball", "radius", self.radius))
         check_positive("ball", radius=self.radius)
 
     @property
@@ -175,7 +191,7 @@ class Ellipsoid:
                 explain("ellipsoid semi_axes", axes, f"{len(self.center)} lengths", "give one for each axis")
             )
         check_positive("ellipsoid", semi_axes=axes)
-        check_finite("ellipsoid", angle=self.angle)
+        object.__setattr__(self, "angle", number("ellipsoid", "angle", self.angle))
 
     def _rotation(self) -> Floats:
         turn = np.eye(len(self.center))
@@ -250,6 +266,7 @@ class Star:
         object.__setattr__(self, "center", _point("star", self.center, (2,)))
         object.__setattr__(self, "amplitudes", numbers("star", "amplitudes", self.amplitudes))
         object.__setattr__(self, "phases", numbers("star", "phases", self.phases))
+        object.__setattr__(self, "radius", number("star", "radius", self.radius))
         check_positive("star", radius=self.radius)
         check_finite("star", amplitudes=self.amplitudes, phases=self.phases)
         if len(self.amplitudes) != len(self.phases):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from debye.errors import ConfigError, SolveError, explain
+from debye.errors import SolveError, explain
 from debye.parameters import Solver
 from debye.physics.algebra import Report, System
 from debye.physics.assembly import discretise
@@ -124,8 +124,7 @@ class Prepared:
     def solve(self, charges: PointCharges, rtol: float | None = None, *, check: bool = True) -> Solution:
         """Solve for one charge set; see `debye.solve` for parameters and errors."""
         rtol = self.limits.rtol if rtol is None else rtol
-        if not 0.0 < rtol < 1.0:
-            raise ConfigError(explain("rtol", rtol, "a number between 0 and 1", "1e-8 is the default"))
+        rtol = Solver(rtol=rtol).rtol
         start = time.perf_counter()
         problem = replace(self.problem, charges=charges)
         boundary = problem.boundary_values(self._edge)
@@ -137,8 +136,8 @@ class Prepared:
             report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds
         )
         self._geometry_seconds = 0.0
-        layer = layer_cells(self.discretisation, load.bubble, w)
-        report = replace(report, layer_cells=layer, warnings=warnings_of(problem, layer))
+        layer = layer_cells(self.discretisation, w)
+        report = replace(report, layer_cells=layer, warnings=warnings_of(problem, layer, boundary))
         if check and not report.converged:
             raise SolveError(_failure(report, rtol), report)
         return Solution(problem, self.discretisation, load.bubble, w, report)
