@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from debye.config import Config, load_config
 from debye.errors import ConfigError
+from debye.frozen import slices
 from debye.parameters import Grid, Medium, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,6 +94,26 @@ WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
     (lambda c: c["penalty"].update(cells=[32, 48]), ["penalty", "each a multiple of the one before"]),
     (lambda c: c["penalty"].update(geometries=[1, 2]), ["penalty", "none larger than the one before"]),
     (lambda c: c["penalty"].update(geometries=[1]), ["penalty", "expected one number for each grid"]),
+    (
+        lambda c: c["penalty"].update(families=["disc", "disc"]),
+        ["penalty: found families disc, disc, expected no entry twice", "remove the repetition"],
+    ),
+    (
+        lambda c: c["penalty"].update(contrasts=[[2, 80], [1, 9], [2, 80]]),
+        ["penalty: found contrasts 2:80, 1:9, 2:80, expected no entry twice"],
+    ),
+    (
+        lambda c: c["penalty"].update(contrasts=[[2, 80], [2, 80.00001]]),
+        ["penalty: found contrasts 2:80, 2:80, expected no entry twice to six digits"],
+    ),
+    (
+        lambda c: c["penalty"].update(values=[1, 1.0000001, "auto"]),
+        ["penalty: found values 1, 1, auto, expected no entry twice to six digits"],
+    ),
+    (
+        lambda c: c["penalty"].update(contrasts=[[1, 2e6]]),
+        ["penalty: found contrast 1:2e+06, expected a ratio of at most 1e+06"],
+    ),
     (
         lambda c: c["penalty"].update(families=["cube"]),
         ["found penalty study of family 'cube'", "add the family"],
@@ -176,7 +197,44 @@ def test_everything_wrong_is_named_at_once(raw: dict[str, Any]) -> None:
 
 def test_three_dimensions_know_balls_only(raw: dict[str, Any]) -> None:
     raw["grid"]["dim"] = 3
+    raw["penalty"]["cells"] = []
     with pytest.raises(ConfigError, match="found family ellipse of kind ellipsoid in 3-D, expected ball"):
+        Config(**raw)
+
+
+@pytest.mark.parametrize(("dim", "cells"), [(2, (32, 64)), (3, (12, 24))])
+@pytest.mark.parametrize("section", ["absent", "empty"])
+def test_study_fits_the_number_of_dimensions(
+    raw: dict[str, Any], dim: int, cells: tuple[int, ...], section: str
+) -> None:
+    raw["grid"]["dim"] = dim
+    raw["families"] = {"disc": raw["families"]["disc"]}
+    for split in raw["splits"].values():
+        split.update(geometries=["disc"], seeds=[0])
+    if section == "absent":
+        del raw["penalty"]
+    else:
+        raw["penalty"]["cells"] = []
+    config = Config(**raw)
+    assert config.penalty.cells == cells
+    # What runs is told the same.
+    assert slices(config)["penalty/disc"].study.cells == cells  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("cells", "refused"), [([16, 32], False), ([33], True), ([16, 64], True)])
+def test_study_in_3d_refuses_grids_that_it_cannot_factorise(
+    raw: dict[str, Any], cells: list[int], refused: bool
+) -> None:
+    raw["grid"]["dim"] = 3
+    raw["families"] = {"disc": raw["families"]["disc"]}
+    for split in raw["splits"].values():
+        split.update(geometries=["disc"], seeds=[0])
+    raw["penalty"].update(cells=cells, geometries=[1] * len(cells))
+    if not refused:
+        assert list(Config(**raw).penalty.cells) == cells
+        return
+    words = rf"penalty: found cells \[{', '.join(map(str, cells))}\] in 3-D, expected at most 32.*use coarser grids"
+    with pytest.raises(ConfigError, match=words):
         Config(**raw)
 
 

@@ -9,12 +9,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from debye.parameters import Grid, Medium, Model, Name, Penalty, Positive, Range, Solver, load_yaml, ordered
+from debye.parameters import (
+    LARGEST_CONTRAST,
+    Grid,
+    Medium,
+    Model,
+    Name,
+    Penalty,
+    Positive,
+    Range,
+    Solver,
+    load_yaml,
+    ordered,
+)
 
 Lengths = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+STUDY_CELLS = {2: (32, 64), 3: (12, 24)}
+"""Grids of the penalty study in 2-D and 3-D where none are named."""
+
+MOST_STUDY_CELLS_3D = 32
+"""The study factorises its matrices: 3 s and 0.6 GB a case at 32³ cells, but 41 s and 2.6 GB at 48³."""
 
 
 class ChargeSampling(Model):
@@ -210,7 +228,9 @@ class PenaltyStudy(Model):
         default=(), description="names of the families studied; all of them if left empty"
     )
     cells: tuple[Annotated[int, Field(ge=8)], ...] = Field(
-        default=(32, 64), min_length=1, description="cells along each axis, each grid finer by a whole factor"
+        default=(),
+        description="cells along each axis, each grid finer by a whole factor, 32 at most in 3-D; "
+        "[32, 64] in 2-D and [12, 24] in 3-D if left empty",
     )
     geometries: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=(2, 1),
@@ -238,18 +258,41 @@ class PenaltyStudy(Model):
                 raise ValueError(
                     f"found {name} {list(items)}, expected {needed} and no entry twice; mend the list"
                 )
+        for name, labels in (
+            ("families", self.families), ("values", self.labels), ("contrasts", self.contrast_labels)
+        ):  # fmt: skip
+            if len(set(labels)) < len(labels):
+                raise ValueError(
+                    f"found {name} {', '.join(labels)}, expected no entry twice to six digits; remove the repetition"
+                )
+        for low, high in self.contrasts:
+            if not 1 / LARGEST_CONTRAST <= low / high <= LARGEST_CONTRAST:
+                raise ValueError(
+                    f"found contrast {low:g}:{high:g}, expected a ratio of at most {LARGEST_CONTRAST:g}; correct it"
+                )
         steps = list(zip(self.cells, self.cells[1:], strict=False))
         if any(fine <= coarse or fine % coarse for coarse, fine in steps):
             raise ValueError(
                 f"found cells {list(self.cells)}, expected each a multiple of the one before; mend the list"
             )
         counts = self.geometries
-        if len(counts) != len(self.cells) or list(counts) != sorted(counts, reverse=True):
+        cells = self.cells or STUDY_CELLS[2]
+        if len(counts) != len(cells) or list(counts) != sorted(counts, reverse=True):
             raise ValueError(
-                f"found geometries {list(counts)} for cells {list(self.cells)}, expected one number for each grid, "
-                "none larger than the one before; mend the list"
+                f"found geometries {list(counts)} for {len(cells)} grids, expected one number for each grid, none "
+                "larger than the one before; mend the list"
             )
         return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the penalties."""
+        return tuple(value if value == "auto" else f"{value:g}" for value in self.values)
+
+    @property
+    def contrast_labels(self) -> tuple[str, ...]:
+        """Names of the contrasts, solute first."""
+        return tuple(f"{low:g}:{high:g}" for low, high in self.contrasts)
 
 
 class Report(Model):
@@ -276,8 +319,22 @@ class Config(Model):
     models: dict[Name, Network] = Field(min_length=1, description="networks by name")
     floor: Floor
     analysis: Analysis
-    penalty: PenaltyStudy = PenaltyStudy()
+    penalty: PenaltyStudy = Field(default=PenaltyStudy(), validate_default=True)
     report: Report
+
+    @field_validator("penalty")
+    @classmethod
+    def _fit_study(cls, study: PenaltyStudy, info: ValidationInfo) -> PenaltyStudy:
+        """Grids of the study for this number of dimensions."""
+        if "grid" not in info.data:
+            return study
+        dim = info.data["grid"].dim
+        if dim == 3 and max(study.cells, default=0) > MOST_STUDY_CELLS_3D:
+            raise ValueError(
+                f"found cells {list(study.cells)} in 3-D, expected at most {MOST_STUDY_CELLS_3D} along an axis, "
+                "because the study factorises its matrices; use coarser grids"
+            )
+        return study.model_copy(update={"cells": study.cells or STUDY_CELLS[dim]})
 
     @property
     def studied(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.analysis.made_up import family_study
 
-from debye import provenance, store
+from debye import provenance, schema, store
 from debye.analysis.analyse import analyse
 from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
 from debye.analysis.penalty import make_study
@@ -112,6 +112,40 @@ def test_penalty_study_has_a_section_where_there_is_one(written, folders, tmp_pa
     (tmp_path / "penalty" / "findings.json").write_text("{}", encoding="utf-8")
     with pytest.raises(FormatError, match="findings of a penalty study"):
         write_report(frozen, folders, tmp_path / "index.html", tmp_path / "penalty")
+
+
+@pytest.mark.parametrize(
+    "kept", ["{}", "[]", '{"paragraphs": ["a"]}', '{"paragraphs": "a", "recommended": "9"}']
+)
+def test_findings_without_what_the_section_shows_are_refused(folders, tmp_path, kept):
+    frozen = ReportSlice(code=provenance.code_digest("analysis"), report=Report(title=TITLE))
+    (tmp_path / "findings.json").write_text(kept, encoding="utf-8")
+    store.write(family_study(), tmp_path / "study.nc")
+    with pytest.raises(FormatError, match=r"findings\.json: .*expected the findings of a penalty study"):
+        write_report(frozen, folders, tmp_path / "index.html", tmp_path)
+
+
+@pytest.mark.parametrize("other", [family_study(), schema.mock()], ids=["a family", "samples"])
+def test_another_file_in_the_place_of_the_study_is_refused(folders, tmp_path, other):
+    frozen = ReportSlice(code=provenance.code_digest("analysis"), report=Report(title=TITLE))
+    store.write(family_study(), tmp_path / "disc.nc")
+    families = PenaltyReportSlice(code=provenance.code_digest("analysis"), families=("disc",))
+    make_study(families, [tmp_path / "disc.nc"], tmp_path / "penalty")
+    store.write(other, tmp_path / "penalty" / "study.nc")
+    with pytest.raises(FormatError, match=r"study\.nc: "):
+        write_report(frozen, folders, tmp_path / "index.html", tmp_path / "penalty")
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_a_study_that_recommends_nothing_is_shown(folders, tmp_path):
+    frozen = ReportSlice(code=provenance.code_digest("analysis"), report=Report(title=TITLE, gallery=1))
+    study = family_study()
+    study["multigrid_iterations"][..., 0] = float("nan")
+    store.write(study, tmp_path / "disc.nc")
+    families = PenaltyReportSlice(code=provenance.code_digest("analysis"), families=("disc",))
+    make_study(families, [tmp_path / "disc.nc"], tmp_path / "penalty")
+    write_report(frozen, folders, tmp_path / "index.html", tmp_path / "penalty")
+    assert "No penalty is recommended." in Page((tmp_path / "index.html").read_text(encoding="utf-8")).text
 
 
 def test_every_definition_stands_beside_its_figure(written, folders):

@@ -1,4 +1,4 @@
-"""Iterations for every contrast and every Debye length; definiteness is proved in test_penalty.py."""
+"""Iterations for every contrast and every Debye length; definiteness is tested in test_facets.py."""
 
 import math
 

@@ -85,6 +85,30 @@ def test_the_promised_share_of_the_energy_stays(variant):
         assert spectrum(sparse.csr_array(kept))["negative_eigenvalues"] == 0
 
 
+def mean_sigma():
+    """Mean σ of auto on three stars at 2:80."""
+    grid = debye.Grid(cells=32, half_width=16.0)
+    sigma = []
+    for number in range(3):
+        auto, one = (discretise(grid, star(number), medium(2.0, 80.0), penalty) for penalty in ("auto", 1.0))
+        sigma.append(auto.facet_basis[3] / one.facet_basis[3])
+    return np.concatenate(sigma).mean()
+
+
+def test_the_reserve_for_round_off_is_there_and_cheap(monkeypatch):
+    """γ above zero; and the penalty that it costs beside γ = 0."""
+    assert facets_module.COERCIVITY > 0.01
+    ours = mean_sigma()
+    monkeypatch.setattr(facets_module, "COERCIVITY", 0.0)
+    assert 1.05 < ours / mean_sigma() < 1.5
+
+
+def test_claims_halve_the_penalty_of_equal_shares(monkeypatch):
+    ours = mean_sigma()
+    monkeypatch.setattr(facets_module, "PASSES", 0)
+    assert ours < 0.6 * mean_sigma()
+
+
 @pytest.mark.parametrize("contrast", [(2.0, 80.0), *CONTRASTS])
 @pytest.mark.parametrize("dim", [2, 3])
 def test_bound_is_sharp_on_each_facet(contrast, dim):

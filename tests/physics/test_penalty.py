@@ -1,5 +1,7 @@
 """The penalty study's computation, the variants of the form, and the solver's default as its recommendation."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,14 +9,16 @@ from scipy import sparse
 
 import debye
 from debye.analysis.penalty import findings, merged
-from debye.config import ChargeSampling, PenaltyStudy, StarFamily
+from debye.config import BallFamily, ChargeSampling, PenaltyStudy, StarFamily
 from debye.errors import GeometryError
 from debye.frozen import PenaltyReportSlice, PenaltySlice
 from debye.parameters import Solver
+from debye.physics import penalty as penalty_module
+from debye.physics.algebra import build_hierarchy
 from debye.physics.assembly import discretise
-from debye.physics.conditioning import MOST_PLAIN, spectrum
+from debye.physics.conditioning import MOST_PLAIN, RTOL, iterate, spectrum, symmetric_part
 from debye.physics.exact import disc_regular_potential
-from debye.physics.penalty import make_sweep
+from debye.physics.penalty import errors, make_sweep, reference
 from debye.provenance import code_digest
 from tests.physics.rates import fitted_rate
 
@@ -127,6 +131,75 @@ def test_family_that_no_grid_resolves_is_refused(tmp_path):
     with pytest.raises(GeometryError, match="penalty study, family star"):
         make_sweep(study_of(family=family, max_draws=2), tmp_path / "none.nc")
     assert not (tmp_path / "none.nc").exists()
+
+
+def test_draw_that_the_reference_cannot_resolve_is_drawn_anew(monkeypatch):
+    """And a shape whose reference is a series has no finer grid to fit."""
+    grids = [debye.Grid(cells=32, half_width=16.0)]
+    seen = []
+
+    def refuses(grid, shape):
+        seen.append(grid.cells)
+        if grid.cells > 32 and len(seen) == 2:
+            raise GeometryError("not on this grid")
+
+    monkeypatch.setattr(penalty_module, "find_cut", refuses)
+    shape, _ = penalty_module._draw(study_of(), 0, grids)
+    assert seen == [32, 128, 32, 128]
+    monkeypatch.setattr(penalty_module, "find_cut", lambda grid, shape: None)
+    first, _ = penalty_module._draw(study_of(), 0, grids)
+    assert first != shape
+    seen[:] = [0, 0]
+    monkeypatch.setattr(penalty_module, "find_cut", refuses)
+    disc = BallFamily(kind="ball", radius=(5.0, 8.0), charges=study_of().family.charges)
+    penalty_module._draw(study_of(family=disc), 0, grids)
+    assert seen[2:] == [32]
+
+
+def test_reference_is_much_nearer_the_truth_than_what_it_judges(linear):
+    """The truth: ten times finer, with the same values on the box."""
+    star = debye.Star((0.3, -0.4), 6.5, (0.12, 0.08), (0.4, 2.0))
+    charges = debye.PointCharges([[2.0, 1.0], [-1.5, -2.0]], [0.1, -0.05])
+    grid = debye.Grid(cells=32, half_width=16.0)
+
+    def solved(factor):
+        problem = debye.Problem(grid.refined(factor), star, charges, linear)
+        return debye.solve(problem, check=False).regular[::factor, ::factor].ravel()
+
+    truth = solved(10)
+    error = [np.linalg.norm(w - truth) for w in (reference(star, charges, linear, [grid])[0], solved(1))]
+    assert error[0] < error[1] / 8
+
+
+def test_near_the_interface_is_within_two_cells():
+    grid = debye.Grid(cells=8, half_width=4.0)
+    cut = SimpleNamespace(level_set=np.array([-3.0, -1.9, 0.5, 1.9, 2.1, 5.0]))
+    exact = np.ones(6)
+    for node, near in enumerate([False, True, True, True, False, False]):
+        values = exact + 0.5 * (np.arange(6) == node)
+        found = errors(values, exact, cut, grid)
+        assert found["error_all"] == pytest.approx(0.5 / np.sqrt(6))
+        assert found["error_interface"] == pytest.approx(0.5 / np.sqrt(3) if near else 0.0)
+        assert (found["error_solvent"] > 0) == (node >= 2)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_both_iterations_end_at_the_same_residual(variant):
+    grid = debye.Grid(cells=32, half_width=16.0)
+    charges = debye.PointCharges([[2.0, 1.0], [-1.5, -2.0]], [0.1, -0.05])
+    medium = debye.Medium(eps_solute=1000.0, eps_solvent=1.0, ions="linear")
+    discretisation = discretise(
+        grid, debye.Star((0.3, -0.4), 6.5, (0.12, 0.08), (0.4, 2.0)), medium, 1.0, variant
+    )
+    inner = discretisation.interior
+    matrix = sparse.csr_array(
+        discretisation.stiffness[inner][:, inner] + sparse.diags_array(discretisation.lumped[inner])
+    )
+    right = discretisation.load(charges).right_hand_side[inner]
+    hierarchy = build_hierarchy(symmetric_part(matrix))
+    w, iterations = iterate(matrix, right, hierarchy, variant == "symmetric")
+    assert np.linalg.norm(right - matrix @ w) <= 1.01 * RTOL * np.linalg.norm(right)
+    assert iterations < 60
 
 
 def test_spectrum_agrees_with_dense_eigenvalues():

@@ -1,9 +1,9 @@
 """The penalty study of all families: one data set, and what it says about σ.
 
 The rule by which a penalty is recommended: among those that are *proved* definite in every case of the study (a
-constant σ at least as large as the largest that any facet needs, or "auto" by its construction) and with which every
-solve converged, the one with the smallest product of error and multigrid iterations, in the geometric mean over all
-cases.
+constant σ at least as large as the largest that any facet needs, or "auto" by its construction), were not found
+indefinite, and with which every solve converged, the one with the smallest product of error and multigrid iterations,
+in the geometric mean over all cases. Where there is none, none is recommended.
 """
 
 from __future__ import annotations
@@ -23,8 +23,15 @@ from debye.analysis.style import save
 from debye.errors import FormatError, explain
 from debye.frozen import PenaltyReportSlice
 
-OFTEN_USED = 10.0
-"""The constant σ that the literature often takes; the study's nearest is looked at."""
+OFTEN_USED = "10"
+"""The constant σ that the literature often takes."""
+
+VARIABLES = (
+    "error_all", "multigrid_iterations", "eigenvalue_smallest", "eigenvalue_largest", "negative_eigenvalues",
+)  # fmt: skip
+"""What the figure needs of a study, each over `DIMENSIONS`."""
+
+DIMENSIONS = ("family", "contrast", "cells", "penalty", "variant", "geometry")
 
 
 def make_study(frozen: PenaltyReportSlice, files: list[Path], out: Path) -> None:
@@ -41,8 +48,11 @@ def make_study(frozen: PenaltyReportSlice, files: list[Path], out: Path) -> None
     Raises
     ------
     FormatError
-        If a family is missing or the files are not of one study.
+        If a family is missing, the files are not of one study, or `out` cannot be a folder.
     """
+    blocked = next((path for path in (out, *out.parents) if path.exists() and not path.is_dir()), None)
+    if blocked is not None:
+        raise FormatError(explain(str(blocked), "a file", "a folder, or nothing yet", "name another folder"))
     study = merged(frozen, files)
     found = findings(study)
     found["paragraphs"] = penalty_text.paragraphs(found)
@@ -50,6 +60,56 @@ def make_study(frozen: PenaltyReportSlice, files: list[Path], out: Path) -> None
     save(penalty_figure.draw(study, found), out / "penalty.svg")
     store.write_text(out / "findings.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     store.write_text(out / "recommendation.md", penalty_text.markdown(found["paragraphs"]))
+
+
+def read_study(folder: Path) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Read back the study and the findings that `make_study` wrote.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing, not what it should be, or of another study than the other.
+    """
+    path, source = folder / "findings.json", folder / "study.nc"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        wanted = [found["scope"][name] for name in ("families", "contrasts", "cells", "penalties")]
+        recommended, paragraphs = found["recommended"], found["paragraphs"]
+        if not isinstance(paragraphs, list) or recommended not in (None, *wanted[3]):
+            raise ValueError("no list of paragraphs, or a recommended penalty that is not in the study")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        words = " ".join(str(error).split())
+        raise FormatError(
+            explain(str(path), words, "the findings of a penalty study", "make the study again")
+        ) from None
+    with closing(store.open_raw(source)) as opened:
+        whole = all(name in opened and set(opened[name].dims) == set(DIMENSIONS) for name in VARIABLES)
+        if not whole or not set(DIMENSIONS) <= set(opened.coords) or "sufficient_penalty" not in opened:
+            raise FormatError(
+                explain(str(source), "another kind of file", "a penalty study", "make the study again")
+            )
+        study = opened.load()
+    names = ("family", "contrast", "cells", "penalty")
+    if _families(study) != wanted[0] or [study[name].values.tolist() for name in names] != wanted:
+        raise FormatError(
+            explain(
+                str(source),
+                f"families {study['family'].values.tolist()}",
+                "the study of findings.json, all families in one",
+                "make it again",
+            )
+        )
+    return study, found
+
+
+def _families(study: xr.Dataset) -> list[str]:
+    """Families whose configurations a study of all of them holds; that of one family has none by name."""
+    try:
+        configuration = json.loads(study.attrs["configuration"])
+    except (KeyError, TypeError, ValueError):
+        return []
+    names = [str(name) for name in study["family"].values]
+    return [name for name in names if isinstance(configuration, dict) and name in configuration]
 
 
 def merged(frozen: PenaltyReportSlice, files: list[Path]) -> xr.Dataset:
@@ -101,10 +161,12 @@ def findings(study: xr.Dataset) -> dict[str, Any]:
     labels = [str(label) for label in study["penalty"].values]
     proved = [label for label in labels if label == "auto" or float(label) >= float(enough.max())]
     scores = {label: _score(symmetric.sel(penalty=label)) for label in labels}
-    recommended = min(proved, key=lambda label: scores[label])
     constants = sorted((float(label), label) for label in labels if label != "auto")
-    definite = [label for _, label in constants if not _indefinite(symmetric.sel(penalty=label))]
-    often = min((label for value, label in constants if value > 0), key=_from_often, default=None)
+    indefinite = {label: _indefinite(symmetric.sel(penalty=label)) for label in labels}
+    definite = [label for _, label in constants if not indefinite[label]]
+    # A proof is one of exact arithmetic: a matrix that is seen to be indefinite counts for more.
+    sound = [label for label in proved if math.isfinite(scores[label]) and not indefinite[label]]
+    recommended = min(sound, key=lambda label: scores[label], default=None)
     # A penalty with which a solve failed has no score: null in JSON, which knows no infinity.
     compared = {
         label: _compared(symmetric, label, recommended)
@@ -116,17 +178,17 @@ def findings(study: xr.Dataset) -> dict[str, Any]:
         "penalties": compared,
         "smallest_definite_constant": definite[0] if definite else None,
         "smallest_proved_constant": next((label for _, label in constants if label in proved), None),
-        "often_used": often,
+        "often_used": OFTEN_USED if OFTEN_USED in labels else None,
         "sufficient": {str(c): _median_and_worst(enough.sel(contrast=c)) for c in enough["contrast"].values},
         "zero": _at_zero(symmetric, recommended) if "0" in labels else None,
-        "iterations": _iterations(symmetric.sel(penalty=recommended)),
-        "variants": {str(v): _variant(study, str(v), recommended) for v in study["variant"].values if v != "symmetric"},
+        "iterations": _iterations(symmetric.sel(penalty=recommended)) if recommended else {},
+        "variants": {
+            str(v): _variant(study, str(v), recommended)
+            for v in study["variant"].values
+            if v != "symmetric" and recommended
+        },
         "scope": _scope(study),
     }  # fmt: skip
-
-
-def _from_often(label: str) -> float:
-    return abs(math.log(float(label) / OFTEN_USED))
 
 
 def _score(case: xr.Dataset) -> float:
@@ -148,10 +210,18 @@ def _median_and_worst(values: xr.DataArray) -> list[float | None]:
     return [float(np.median(finite)), float(finite.max())] if finite.size else [None, None]
 
 
-def _compared(symmetric: xr.Dataset, label: str, recommended: str) -> dict[str, Any]:
-    """A penalty against the recommended one, case by case: medians and worst cases of the ratios."""
-    one, best = symmetric.sel(penalty=label), symmetric.sel(penalty=recommended)
+def _compared(symmetric: xr.Dataset, label: str, recommended: str | None) -> dict[str, Any]:
+    """A penalty's failures, and it against the recommended one, case by case: medians and worst cases of the ratios."""
+    one = symmetric.sel(penalty=label)
     definite = one["negative_eigenvalues"] == 0
+    counts = {
+        "cases": int(one["negative_eigenvalues"].notnull().sum()),
+        "indefinite": _indefinite(one),
+        "failed": int((one["negative_eigenvalues"].notnull() & one["multigrid_iterations"].isnull()).sum()),
+    }
+    if recommended is None:
+        return counts | {"ratios": None}
+    best = symmetric.sel(penalty=recommended)
     ratios = {
         name: _median_and_worst((one[name] / best[name]).where(definite))
         for name in (
@@ -164,9 +234,7 @@ def _compared(symmetric: xr.Dataset, label: str, recommended: str) -> dict[str, 
         )
     }
     condition = (one["eigenvalue_largest"] / one["eigenvalue_smallest"]).where(definite)
-    return {
-        "cases": int(one["negative_eigenvalues"].notnull().sum()),
-        "indefinite": _indefinite(one),
+    return counts | {
         "ratios": ratios
         | {
             "condition": _median_and_worst(
@@ -176,21 +244,33 @@ def _compared(symmetric: xr.Dataset, label: str, recommended: str) -> dict[str, 
     }
 
 
-def _at_zero(symmetric: xr.Dataset, recommended: str) -> dict[str, dict[str, Any]]:
-    """σ = 0 at each contrast: indefinite cases, all cases, and its error and iterations where it is definite."""
-    zero, best = symmetric.sel(penalty="0"), symmetric.sel(penalty=recommended)
+def _at_zero(symmetric: xr.Dataset, recommended: str | None) -> dict[str, dict[str, Any]]:
+    """σ = 0 at each contrast: indefinite cases, all cases, and its error and iterations where it is definite.
+
+    `smallest` counts the definite cases with a smaller error than at any other penalty; `eigenvalue` is the smallest
+    eigenvalue over that of the recommended penalty in the case with the worst error.
+    """
+    zero = symmetric.sel(penalty="0")
     negative = zero["negative_eigenvalues"]
-    ratios = {
-        name: (zero[name] / best[name]).where(negative == 0) for name in ("error_all", "multigrid_iterations")
-    }
-    return {
-        str(c): {
-            "indefinite": int((negative.sel(contrast=c) > 0).sum()),
-            "cases": int(negative.sel(contrast=c).notnull().sum()),
-        }
-        | {name: _median_and_worst(ratio.sel(contrast=c)) for name, ratio in ratios.items()}
+    definite = negative == 0
+    other = symmetric["error_all"].where(symmetric["penalty"] != "0").min("penalty")
+    smallest = (zero["error_all"] < other) & definite
+    counts = {"indefinite": negative > 0, "cases": negative.notnull(), "smallest": smallest}
+    found: dict[str, dict[str, Any]] = {
+        str(c): {name: int(values.sel(contrast=c).sum()) for name, values in counts.items()}
         for c in negative["contrast"].values
     }
+    if recommended is None:
+        return found
+    best = symmetric.sel(penalty=recommended)
+    names = ("error_all", "multigrid_iterations", "eigenvalue_smallest")
+    ratios = {name: (zero[name] / best[name]).where(definite) for name in names}
+    for c, one in found.items():
+        error, count, eigenvalue = (ratios[name].sel(contrast=c) for name in names)
+        one |= {"error_all": _median_and_worst(error), "multigrid_iterations": _median_and_worst(count)}
+        worst = eigenvalue.where(error == error.max()).min()
+        one["eigenvalue"] = _number(worst)
+    return found
 
 
 def _iterations(case: xr.Dataset) -> dict[str, list[float | None]]:
@@ -208,22 +288,28 @@ def _number(value: Any) -> float | None:
 
 
 def _variant(study: xr.Dataset, name: str, recommended: str) -> dict[str, Any]:
-    """Another variant at its own best penalty against the symmetric form at the recommended one."""
+    """Another variant at its own best penalty, if any, against the symmetric form at the recommended one."""
     best = study.sel(variant="symmetric", penalty=recommended)
     other = study.sel(variant=name)
     ratio = (other["error_all"] / best["error_all"]).median(
         ("family", "contrast", "cells", "geometry"), skipna=True
     )
-    label = str(ratio["penalty"].values[int(np.nanargmin(ratio.values))])
-    chosen = other.sel(penalty=label)
-    return {
-        "penalty": label,
+    counts = {
         "cells": int(study["cells"].values[0]),
         "indefinite": {str(p): _indefinite(other.sel(penalty=p)) for p in study["penalty"].values},
-    } | {
-        name: _median_and_worst(chosen[name] / best[name])
-        for name in ("error_all", "multigrid_iterations", "solve_seconds")
     }
+    if bool(ratio.isnull().all()):
+        return counts | {"penalty": None}
+    label = str(ratio["penalty"].values[int(np.nanargmin(ratio.values))])
+    chosen = other.sel(penalty=label)
+    return (
+        counts
+        | {"penalty": label}
+        | {
+            name: _median_and_worst(chosen[name] / best[name])
+            for name in ("error_all", "multigrid_iterations", "solve_seconds")
+        }
+    )
 
 
 def _scope(study: xr.Dataset) -> dict[str, Any]:

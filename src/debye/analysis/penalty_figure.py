@@ -16,7 +16,7 @@ from debye.analysis.style import COLOURS, FLOOR_COLOUR, canvas, style, tidy
 
 VARIANT_LINES = {"incomplete": "--", "nonsymmetric": ":"}
 ROWS = (
-    ("error_all", "error / error of {}"),
+    ("error_all", "error"),
     ("multigrid_iterations", "multigrid iterations"),
     ("condition", "condition number"),
 )
@@ -30,13 +30,14 @@ def draw(study: xr.Dataset, found: Mapping[str, Any]) -> Figure:
     study : xarray.Dataset
         As `debye.analysis.penalty.merged` makes it.
     found : mapping
-        Its findings: the recommended penalty.
+        Its findings: the recommended penalty, over whose errors the others stand; None for the errors themselves.
     """
+    recommended = found["recommended"]
     contrasts = study["contrast"].values
     with style():
         figure = canvas(2.0 + 1.9 * len(contrasts), 6.4)
         panels = figure.subplots(len(ROWS), len(contrasts), sharex=True, sharey="row", squeeze=False)
-        quantities = _quantities(study, str(found["recommended"]))
+        quantities = _quantities(study, recommended)
         positions = _positions(study)
         for row, (name, label) in enumerate(ROWS):
             for column, contrast in enumerate(contrasts):
@@ -53,20 +54,21 @@ def draw(study: xr.Dataset, found: Mapping[str, Any]) -> Figure:
                 if row == 0:
                     axes.set_title(f"ε {contrast}", loc="left", fontweight="bold")
                 if column == 0:
-                    axes.set_ylabel(label.format(found["recommended"]))
+                    against = f" / error of {recommended}" if name == "error_all" and recommended else ""
+                    axes.set_ylabel(label + against)
         _penalty_axis(panels, study, positions)
         figure.supxlabel("penalty σ on facets between cut simplices", fontsize=9)
         figure.legend(handles=_handles(study), loc="outside upper center", ncols=4)
         return figure
 
 
-def _quantities(study: xr.Dataset, recommended: str) -> dict[str, xr.DataArray]:
+def _quantities(study: xr.Dataset, recommended: str | None) -> dict[str, xr.DataArray]:
     """What the rows show; the error relative to the symmetric form at the recommended penalty, case by case."""
     error = study["error_all"]
     condition = study["eigenvalue_largest"] / study["eigenvalue_smallest"]
     definite = study["negative_eigenvalues"] == 0
     shown = {
-        "error_all": error / error.sel(variant="symmetric", penalty=recommended),
+        "error_all": error / error.sel(variant="symmetric", penalty=recommended) if recommended else error,
         "multigrid_iterations": study["multigrid_iterations"],
         "condition": condition,
     }

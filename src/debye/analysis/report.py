@@ -15,6 +15,7 @@ import xarray as xr
 from debye import provenance, store
 from debye.analysis import curves, figures, penalty_figure
 from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.penalty import read_study
 from debye.analysis.style import data_uri
 from debye.analysis.verdict import verdict
 from debye.errors import FormatError, explain
@@ -75,18 +76,9 @@ def read_penalty(folder: Path) -> dict[str, Any]:
     FormatError
         If a file is missing or not what it should be.
     """
-    path = folder / "findings.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        paragraphs = [str(text) for text in found["paragraphs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        words = " ".join(str(error).split())
-        raise FormatError(
-            explain(str(path), words, "the findings of a penalty study", "make the study again")
-        ) from None
-    with closing(store.open_raw(folder / "study.nc")) as dataset:
-        study = dataset.load()
-    return {"image": data_uri(penalty_figure.draw(study, found)), "paragraphs": paragraphs}
+    study, found = read_study(folder)
+    image = data_uri(penalty_figure.draw(study, found))
+    return {"image": image, "paragraphs": [str(text) for text in found["paragraphs"]]}
 
 
 def read_analysis(folder: Path) -> Analysed:

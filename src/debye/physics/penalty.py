@@ -60,7 +60,7 @@ UNITS_AND_NAMES: dict[str, tuple[str, str]] = {
     "negative_eigenvalues": ("1", "eigenvalues ≤ 0 of the symmetric part without the ionic term"),
     "multigrid_iterations": (
         "1",
-        f"iterations of CG (flexible GMRES where not symmetric) under algebraic multigrid until |b - Mw| ≤ {RTOL:g} |b|",
+        f"iterations under algebraic multigrid until |b - Mw| ≤ {RTOL:g} |b|: CG, or flexible GMRES if not symmetric",
     ),
     "plain_iterations": ("1", f"iterations of CG without preconditioner; {MOST_PLAIN} where it was given up"),
     "setup_seconds": ("s", "wall time of the matrix and the multigrid hierarchy"),
