@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from debye.families import Family
 from debye.parameters import (
     LARGEST_CONTRAST,
     Grid,
@@ -19,13 +20,10 @@ from debye.parameters import (
     Name,
     Penalty,
     Positive,
-    Range,
     Solver,
     load_yaml,
-    ordered,
 )
 
-Lengths = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 STUDY_CELLS = {2: (32, 64), 3: (12, 24)}
@@ -33,87 +31,6 @@ STUDY_CELLS = {2: (32, 64), 3: (12, 24)}
 
 MOST_STUDY_CELLS_3D = 32
 """The study factorises its matrices: 3 s and 0.6 GB a case at 32³ cells, but 41 s and 2.6 GB at 48³."""
-
-
-class ChargeSampling(Model):
-    """How charges are drawn inside a solute."""
-
-    count: Annotated[tuple[int, int], AfterValidator(ordered)] = Field(description="[fewest, most] charges")
-    magnitude: Range = Field(description="[least, largest] |q|, e/Å in 2-D and e in 3-D; the sign is drawn")
-    clearance: Positive = Field(description="least distance of a charge to the interface, Å")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.count[0] < 1:
-            raise ValueError(
-                f"found count {list(self.count)}, expected at least 1 charge; raise the lower end"
-            )
-        if self.magnitude[0] <= 0:
-            raise ValueError(f"found magnitude {list(self.magnitude)}, expected |q| > 0; raise the lower end")
-        return self
-
-
-class BallFamily(Model):
-    """Discs (2-D) and balls (3-D)."""
-
-    kind: Literal["ball"]
-    radius: Lengths = Field(description="[least, largest] radius, Å")
-    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
-    charges: ChargeSampling
-
-    def extent(self) -> float:
-        """Farthest that a shape of the family can reach from its centre, Å."""
-        return self.radius[1]
-
-
-class EllipsoidFamily(Model):
-    """Ellipses, turned by any angle (2-D)."""
-
-    kind: Literal["ellipsoid"]
-    semi_axis: Lengths = Field(description="[least, largest] longer semi-axis, Å")
-    aspect: Range = Field(
-        description="[least, largest] ratio of the shorter to the longer semi-axis, in (0, 1]"
-    )
-    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
-    charges: ChargeSampling
-
-    def extent(self) -> float:
-        """Farthest that a shape of the family can reach from its centre, Å."""
-        return self.semi_axis[1]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not 0 < self.aspect[0] <= self.aspect[1] <= 1:
-            raise ValueError(
-                f"found aspect {list(self.aspect)}, expected 0 < low <= high <= 1; mend the range"
-            )
-        return self
-
-
-class StarFamily(Model):
-    """Stars r(θ) = R (1 + Σ a_k cos(kθ + p_k)), k = 2 … modes+1 (2-D)."""
-
-    kind: Literal["star"]
-    radius: Lengths = Field(description="[least, largest] mean radius R, Å")
-    amplitude: Range = Field(description="[least, largest] sum of the |a_k|; below 1")
-    modes: int = Field(ge=1, le=16, description="number of Fourier modes, from k = 2")
-    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of the centre, Å")
-    charges: ChargeSampling
-
-    def extent(self) -> float:
-        """Farthest that a shape of the family can reach from its centre, Å."""
-        return self.radius[1] * (1.0 + self.amplitude[1])
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not 0 <= self.amplitude[0] <= self.amplitude[1] < 1:
-            raise ValueError(
-                f"found amplitude {list(self.amplitude)}, expected 0 <= low <= high < 1; mend the range"
-            )
-        return self
-
-
-Family = Annotated[BallFamily | EllipsoidFamily | StarFamily, Field(discriminator="kind")]
 
 
 class Split(Model):
@@ -366,7 +283,7 @@ class Config(Model):
                     "add the family"
                 )
 
-    def _check_family(self, name: str, family: BallFamily | EllipsoidFamily | StarFamily) -> None:
+    def _check_family(self, name: str, family: Family) -> None:
         if self.grid.dim == 3 and family.kind != "ball":
             raise ValueError(
                 f"found family {name} of kind {family.kind} in 3-D, expected ball; use dim 2 or a ball"

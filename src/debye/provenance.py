@@ -20,6 +20,7 @@ GROUND = (
     "provenance.py",
     "parameters.py",
     "config.py",
+    "families.py",
     "frozen.py",
     "schema.py",
     "store.py",

@@ -3,7 +3,7 @@ import pytest
 
 import debye
 from debye.parameters import Solver
-from debye.physics.algebra import LARGEST_EXPONENT, sinh
+from debye.physics.ions import LARGEST_EXPONENT, sinh
 from debye.physics.solve import prepare
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 import debye
-from debye.config import ChargeSampling, StarFamily
+from debye.families import ChargeSampling, StarFamily
 from debye.parameters import Solver
 from debye.physics import facets as facets_module
 from debye.physics.assembly import discretise

@@ -9,8 +9,9 @@ from scipy import sparse
 
 import debye
 from debye.analysis.penalty import findings, merged
-from debye.config import BallFamily, ChargeSampling, PenaltyStudy, StarFamily
+from debye.config import PenaltyStudy
 from debye.errors import GeometryError
+from debye.families import BallFamily, ChargeSampling, StarFamily
 from debye.frozen import PenaltyReportSlice, PenaltySlice
 from debye.parameters import Solver
 from debye.physics import penalty as penalty_module

@@ -5,7 +5,8 @@ import pytest
 
 import debye
 from debye import schema
-from debye.config import BallFamily, ChargeSampling, EllipsoidFamily, Floor, StarFamily
+from debye.config import Floor
+from debye.families import BallFamily, ChargeSampling, EllipsoidFamily, StarFamily
 from debye.frozen import Equation, FloorSlice, ShardSlice
 from debye.parameters import Grid, Medium, Solver
 from debye.physics import sampling

@@ -29,12 +29,10 @@ from pyamg.krylov import cg
 from scipy import sparse
 
 from debye.physics.assembly import Discretisation, Load
+from debye.physics.ions import identity, node_equation, sinh
 
 Floats = NDArray[np.float64]
 Outcome = Literal["converged", "iteration limit", "not definite", "stagnated", "not finite"]
-
-LARGEST_EXPONENT = 100.0
-"""Beyond this |u|, sinh goes on as its tangent: still monotone, so the energy stays convex, and nothing overflows."""
 
 OTHER = 1.2
 """Factor between diagonal entries of two Newton steps beyond which the later one has a hierarchy of its own."""
@@ -101,19 +99,6 @@ class Report:
             f"{sum(self.cg_iterations)} CG iterations, relative residual {self.relative_residual:.1e}, "
             f"{sum(self.seconds.values()):.2f} s"
         )
-
-
-def sinh(u: Floats) -> tuple[Floats, Floats, Floats]:
-    """Sinh u with its integral and derivative (cosh u - 1, sinh u, cosh u), continued by the tangent for large |u|."""
-    inner = np.clip(u, -LARGEST_EXPONENT, LARGEST_EXPONENT)
-    over = u - inner
-    value, slope = np.sinh(inner), np.cosh(inner)
-    return slope - 1.0 + over * value + 0.5 * slope * over**2, value + slope * over, slope
-
-
-def identity(u: Floats) -> tuple[Floats, Floats, Floats]:
-    """The linear ionic term in the shape of `sinh`: (u²/2, u, 1)."""
-    return 0.5 * u**2, u, np.ones_like(u)
 
 
 class System:
@@ -272,7 +257,7 @@ class System:
         start = np.where(start * end < 0, 0.0, start)
         _, value, slope = sinh(start)
         tau = balance * start + value + (balance + slope) * (end - start)
-        target[node] = np.where(falls & (w[node] * end > 0), end, _node_equation(balance, tau))
+        target[node] = np.where(falls & (w[node] * end > 0), end, node_equation(balance, tau))
         return target
 
     def _line_search(
@@ -332,22 +317,6 @@ def linear_solve(
     if not np.isfinite(x).all():
         outcome = "not finite"
     return x, max(len(residuals) - 1, 0), outcome
-
-
-def _node_equation(balance: Floats, tau: Floats) -> Floats:
-    """The u of balance·u + sinh u = tau, by Newton's method from above, where it falls monotonically."""
-    target = np.abs(tau)
-    # Above the root of either term alone, of the continued sinh beyond its largest exponent.
-    _, top, slope = sinh(np.array(LARGEST_EXPONENT))
-    alone = np.where(target <= top, np.arcsinh(target), LARGEST_EXPONENT + (target - top) / slope)
-    u = np.minimum(target / balance, alone)
-    for _ in range(100):
-        _, value, steepness = sinh(u)
-        step = (balance * u + value - target) / (balance + steepness)
-        u = u - step
-        if (np.abs(step) <= 1e-14 * (1.0 + u)).all():
-            break
-    return np.copysign(u, tau)
 
 
 def _narrow(matrix: sparse.csr_array) -> sparse.csr_matrix:

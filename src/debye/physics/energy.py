@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye.parameters import Medium
-from debye.physics.algebra import sinh
 from debye.physics.charges import PointCharges, coulomb_potential
+from debye.physics.ions import sinh
 
 Floats = NDArray[np.float64]
 

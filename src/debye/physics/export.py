@@ -10,8 +10,8 @@ from scipy import sparse
 
 from debye.errors import ConfigError, explain
 from debye.parameters import Grid, Penalty, Solver
-from debye.physics.algebra import sinh
 from debye.physics.assembly import THETA, Variant, discretise
+from debye.physics.ions import sinh
 from debye.physics.problem import Problem
 
 Floats = NDArray[np.float64]

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye import schema
-from debye.config import BallFamily, EllipsoidFamily, Family, StarFamily
 from debye.errors import DebyeError, GeometryError, SolveError, explain
+from debye.families import BallFamily, EllipsoidFamily, Family, StarFamily
 from debye.frozen import ShardSlice
 from debye.parameters import Grid
 from debye.physics.charges import PointCharges
