@@ -95,6 +95,9 @@ def _penalty(value: Any) -> Any:
     return value
 
 
+Multigrid = Literal["auto", "geometric", "algebraic"]
+"""Preconditioner of the linear solves."""
+
 Penalty = Annotated[
     Annotated[float, Field(ge=0, le=LARGEST_PENALTY)] | Literal["auto"], BeforeValidator(_penalty)
 ]
@@ -186,6 +189,11 @@ class Solver(Model):
         default="auto",
         description="σ of the interior-penalty term on cut facets; auto: on each facet the least that keeps the "
         "matrix definite",
+    )
+    multigrid: Multigrid = Field(
+        default="auto",
+        description="preconditioner of conjugate gradients: geometric; algebraic, which is pyamg's Ruge-Stüben; auto: "
+        "geometric, and algebraic where that takes too long",
     )
     max_newton: int = Field(default=50, ge=1, description="most Newton steps")
     max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")

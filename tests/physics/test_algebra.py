@@ -84,10 +84,9 @@ def test_zero_charge_on_a_zero_box_is_the_zero_solution(problem):
 def test_line_search_takes_back_a_step_that_is_too_long(problem):
     prepared = prepare(problem(32))
     system = prepared._system
-    right = prepared.discretisation.load(prepared.problem.charges).right_hand_side
-    right = right[prepared.discretisation.interior]
-    start = np.zeros_like(right)
-    start[prepared.discretisation.cut.level_set[prepared.discretisation.interior] < 0] = 1.0
+    load = prepared.discretisation.load(prepared.problem.charges).right_hand_side
+    right = np.where(prepared.discretisation.interior, load, 0.0)
+    start = np.where(prepared.discretisation.cut.level_set < 0, 1.0, 0.0)
     energy, residual, _ = system._state(start, right)
     step = -1e3 * residual / np.linalg.norm(residual)
     assert system._state(start + step, right)[0] > energy

@@ -10,8 +10,11 @@ from debye.parameters import Solver
 from debye.physics import facets as facets_module
 from debye.physics.assembly import discretise
 from debye.physics.conditioning import spectrum
+from debye.physics.cut import find_cut
+from debye.physics.facets import find_facets
 from debye.physics.sampling import draw_shape
 from debye.seeds import generator
+from tests.physics.staircases import side_quadrature
 
 STARS = StarFamily(
     kind="star",
@@ -79,7 +82,7 @@ def test_the_promised_share_of_the_energy_stays(variant):
         rows = np.repeat(nodes, 3, axis=1).ravel()
         columns = np.tile(nodes, (1, 3)).ravel()
         cut = sparse.coo_array((auto.energy.ravel(), (rows, columns)), shape=auto.stiffness.shape)
-        energy = inner(auto, (auto.uncut[0] + cut).tocsr())
+        energy = inner(auto, (auto.uncut + cut).tocsr())
         whole = inner(auto)
         kept = 0.5 * (whole + whole.T) - 0.999 * facets_module.COERCIVITY * energy
         assert spectrum(sparse.csr_array(kept))["negative_eigenvalues"] == 0
@@ -109,32 +112,48 @@ def test_claims_halve_the_penalty_of_equal_shares(monkeypatch):
     assert ours < 0.6 * mean_sigma()
 
 
+def patches(facets, energy, *functionals):
+    """Matrices (f, d+2, d+2) of both simplices and functionals (f, d+2) on the d + 2 nodes around each facet."""
+    count, dim = facets.local_first.shape
+    places = []
+    for local, apex in ((facets.local_first, dim), (facets.local_second, dim + 1)):
+        place = np.full((count, dim + 1), apex)
+        np.put_along_axis(place, local, np.broadcast_to(np.arange(dim), local.shape), axis=1)
+        places.append((place[:, :, None] == np.arange(dim + 2)).astype(float))
+    energies = [
+        np.swapaxes(place, 1, 2) @ energy[rows] @ place
+        for rows, place in zip((facets.first, facets.second), places, strict=True)
+    ]
+    both = [
+        np.einsum("fv,fvm->fm", one[:, : dim + 1], places[0])
+        + np.einsum("fv,fvm->fm", one[:, dim + 1 :], places[1])
+        for one in functionals
+    ]
+    return energies, both
+
+
+def shares(facets, claim):
+    """Shares of their energies that the two simplices of each facet give it, each (f,)."""
+    total = np.bincount(np.concatenate([facets.first, facets.second]), np.concatenate([claim, claim]))
+    return [(1 - facets_module.COERCIVITY) * claim / total[rows] for rows in (facets.first, facets.second)]
+
+
 @pytest.mark.parametrize("contrast", [(2.0, 80.0), *CONTRASTS])
 @pytest.mark.parametrize("dim", [2, 3])
-def test_bound_is_sharp_on_each_facet(contrast, dim):
+def test_bound_is_sharp_on_each_facet(contrast, dim, monkeypatch):
     """Brute force: the patch's form has no negative eigenvalue at τ, and one at 0.98 τ."""
+    monkeypatch.setattr(facets_module, "PASSES", 0)
     grid = debye.Grid(cells=24 if dim == 2 else 8, half_width=16.0, dim=dim)
     shape = star(1) if dim == 2 else debye.Ball((0.3, 0.2, 0.1), 8.0)
     auto = discretise(grid, shape, medium(*contrast), "auto")
     facets = auto.facets
-    _, jump, flux, _ = auto.facet_basis
-    first, second = facets.patch()
-    both = [
-        np.einsum("fv,fvm->fm", one[:, : dim + 1], first) + np.einsum("fv,fvm->fm", one[:, dim + 1 :], second)
-        for one in (jump, flux)
-    ]
-    energies = [
-        np.swapaxes(place, 1, 2) @ auto.energy[rows] @ place
-        for rows, place in ((facets.first, first), (facets.second, second))
-    ]
-    claim = np.ones(len(jump))
-    count = np.bincount(np.concatenate([facets.first, facets.second]))
-    tau = facets_module._least(facets, energies, np.stack(both, axis=2), claim)
+    _, jump, flux, tau = auto.facet_basis
+    energies, both = patches(facets, auto.energy, jump, flux)
     needed = np.flatnonzero(tau > 1e-3 * tau.max())
     assert len(needed) > 5
+    share = shares(facets, np.ones(len(tau)))
     for row in needed:
-        share = (1 - facets_module.COERCIVITY) / count[[facets.first[row], facets.second[row]]]
-        energy = share[0] * energies[0][row] + share[1] * energies[1][row]
+        energy = share[0][row] * energies[0][row] + share[1][row] * energies[1][row]
         j, q = both[0][row], both[1][row]
         smallest = [
             np.linalg.eigvalsh((energy - np.outer(j, q) - np.outer(q, j) + t * np.outer(j, j))[1:, 1:])[0]
@@ -143,6 +162,81 @@ def test_bound_is_sharp_on_each_facet(contrast, dim):
         scale = np.abs(energy).max()
         assert smallest[0] > -1e-9 * scale
         assert smallest[1] < 0
+
+
+@pytest.mark.parametrize("variant", ["symmetric", "incomplete"])
+@pytest.mark.parametrize("contrast", [(2.0, 80.0), *CONTRASTS])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_condensed_penalty_is_that_of_the_whole_patches(contrast, dim, variant):
+    """The formula of the module's first lines with a linear solve on the d + 1 free nodes of each patch."""
+    grid = debye.Grid(cells=24 if dim == 2 else 10, half_width=16.0, dim=dim)
+    shape = star(2) if dim == 2 else debye.Ball((0.3, 0.2, 0.1), 8.0)
+    auto, one = (discretise(grid, shape, medium(*contrast), sigma, variant) for sigma in ("auto", 1.0))
+    facets = auto.facets
+    _, jump, flux, tau = auto.facet_basis
+    theta = {"symmetric": -1.0, "incomplete": 0.0}[variant]
+    energies, (j, q) = patches(facets, auto.energy, jump, 0.5 * (1 - theta) * flux)
+    claim = np.ones(len(tau))
+    for _ in range(facets_module.PASSES + 1):
+        share = shares(facets, claim)
+        patch = sum(part[:, None, None] * energy for part, energy in zip(share, energies, strict=True))
+        functionals = np.stack([j, q], axis=2)[:, 1:]
+        gram = np.swapaxes(functionals, 1, 2) @ np.linalg.solve(patch[:, 1:, 1:], functionals)
+        expected = np.maximum(gram[:, 1, 1] - (1 - gram[:, 0, 1]) ** 2 / gram[:, 0, 0], 0.0)
+        claim = np.sqrt(claim * np.sqrt(expected / one.facet_basis[3] + facets_module.SPARE))
+    np.testing.assert_allclose(tau, expected, rtol=1e-7, atol=1e-9 * expected.max())
+    assert (tau > 0).sum() > 5
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_facets_are_those_that_two_cut_simplices_share_and_the_interface_crosses(dim):
+    grid = debye.Grid(cells=12, half_width=8.0, dim=dim)
+    cut = find_cut(grid, debye.Ball((0.31, 0.2, -0.1)[:dim], 4.7))
+    facets = find_facets(cut)
+    sides = {}
+    for row, nodes in enumerate(cut.nodes.tolist()):
+        for dropped in range(dim + 1):
+            facet = tuple(sorted(nodes[:dropped] + nodes[dropped + 1 :]))
+            if len(set((cut.level_set[list(facet)] > 0).tolist())) == 2:
+                sides.setdefault(facet, []).append(row)
+    assert all(len(rows) == 2 for rows in sides.values())
+    found = {}
+    for f in range(len(facets.first)):
+        nodes = cut.nodes[facets.first[f]][facets.local_first[f]]
+        assert (nodes == cut.nodes[facets.second[f]][facets.local_second[f]]).all()
+        found[tuple(sorted(nodes.tolist()))] = [facets.first[f], facets.second[f]]
+    assert len(found) == len(facets.first)
+    assert found == sides
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_integrals_of_the_hinge_are_those_of_a_quadrature_and_normals_leave_the_first_simplex(dim):
+    grid = debye.Grid(cells=12, half_width=8.0, dim=dim)
+    cut = find_cut(grid, debye.Ball((0.31, 0.2, -0.1)[:dim], 4.7))
+    facets = find_facets(cut)
+    level = facets.level_first
+    corners = cut.vertices[facets.first[:, None], facets.local_first]
+    edges = corners[:, 1:] - corners[:, :1]
+    area = np.sqrt(np.linalg.det(edges @ np.swapaxes(edges, 1, 2))) / (dim - 1)
+    both = np.zeros(len(area))
+    for side, found in (("negative", facets.hinge_negative), ("positive", facets.hinge_positive)):
+        points = side_quadrature(level, side)
+        values = (points.barycentric * level[points.element]).sum(axis=1)
+        hinge = np.maximum(values, 0) - (points.barycentric * np.maximum(level, 0)[points.element]).sum(
+            axis=1
+        )
+        expected = np.bincount(points.element, points.weight * hinge)
+        np.testing.assert_allclose(found, area * expected, atol=1e-13)
+        both += np.bincount(points.element, points.weight * hinge**2)
+    np.testing.assert_allclose(facets.hinge_square, area * both, atol=1e-13)
+    np.testing.assert_allclose(
+        (facets.normal[:, None] * edges.transpose(1, 0, 2)[0][:, None]).sum(axis=2), 0, atol=1e-12
+    )
+    outward = corners.mean(axis=1) - cut.vertices[facets.first].mean(axis=1)
+    assert ((outward * facets.normal).sum(axis=1) > 0).all()
+    np.testing.assert_allclose((facets.normal**2).sum(axis=1), 1.0)
+    other = cut.ell[facets.second[:, None], facets.local_second]
+    np.testing.assert_allclose(other, facets.scale[:, None] * level, atol=1e-9)
 
 
 def test_equal_permittivities_need_no_penalty():

@@ -15,7 +15,7 @@ from debye.families import BallFamily, ChargeSampling, StarFamily
 from debye.frozen import PenaltyReportSlice, PenaltySlice
 from debye.parameters import Solver
 from debye.physics import penalty as penalty_module
-from debye.physics.algebra import build_hierarchy
+from debye.physics.algebraic import build_hierarchy
 from debye.physics.assembly import discretise
 from debye.physics.conditioning import MOST_PLAIN, RTOL, iterate, spectrum, symmetric_part
 from debye.physics.exact import disc_regular_potential

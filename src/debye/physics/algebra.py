@@ -9,33 +9,28 @@ from anywhere. Newton's step is taken along a curve (`System._moved`): a plain s
 comes back by 1 in u a step. The change of variable is that of K. Brenner and C. Cancès, Improving Newton's method
 performance by parametrization: the case of the Richards equation, SIAM J. Numer. Anal. 55 (2017).
 
-One hierarchy, for the linearisation at u = 0, preconditions every charge set on the geometry; a Newton step whose
-matrix has left it behind, because sinh is large, has one of its own. Every solve ends with a verdict.
+Vectors live on all nodes of the grid and are zero on the box: boundary values go to the right-hand side. Every solve
+ends with a verdict.
 """
 
 from __future__ import annotations
 
 import math
 import time
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import pyamg
 from numpy.typing import NDArray
-from pyamg.krylov import cg
-from scipy import sparse
 
+from debye.parameters import Multigrid
 from debye.physics.assembly import Discretisation, Load
 from debye.physics.ions import identity, node_equation, sinh
+from debye.physics.jacobian import Geometry, Jacobian
 
 Floats = NDArray[np.float64]
 Outcome = Literal["converged", "iteration limit", "not definite", "stagnated", "not finite"]
-
-OTHER = 1.2
-"""Factor between diagonal entries of two Newton steps beyond which the later one has a hierarchy of its own."""
 
 SHARE_OF_DIAGONAL = 0.1
 """Share of the diagonal of A in a node's own equation: its neighbours move with it, so its stiffness is less."""
@@ -104,35 +99,27 @@ class Report:
 class System:
     """The algebraic equation of one geometry, for any charge set on it."""
 
-    def __init__(self, discretisation: Discretisation) -> None:
+    def __init__(self, discretisation: Discretisation, multigrid: Multigrid = "auto") -> None:
         self.discretisation = discretisation
-        inner = discretisation.interior
-        rows = discretisation.stiffness[inner]
-        self.stiffness = rows[:, inner].tocsr()
-        self.coupling = rows[:, ~inner].tocsr()
-        self.lumped = discretisation.lumped[inner]
+        self.operator = discretisation.operator
+        self.lumped = np.where(discretisation.interior, discretisation.lumped, 0.0)
         medium = discretisation.medium
         self.law = sinh if medium.ions == "nonlinear" and medium.screening > 0.0 else identity
+        self._multigrid = multigrid
 
     @cached_property
-    def linearised(self) -> sparse.csr_array:
-        """Matrix of the linear equation: the derivative at u = 0."""
-        return self._derivative(np.ones_like(self.lumped))
-
-    @cached_property
-    def hierarchy(self) -> pyamg.MultilevelSolver:
-        """Multigrid hierarchy of `linearised`, built at first use and kept."""
-        return build_hierarchy(self.linearised)
+    def linearised(self) -> Jacobian:
+        """The linear equation, which is the first step of Newton's method too: shared by all charge sets."""
+        jacobian = Jacobian(Geometry(self.discretisation, self._multigrid), self.lumped)
+        jacobian.prepare()
+        return jacobian
 
     @cached_property
     def _balance(self) -> Floats:
         """Diagonal of A over m where there are ions, infinite elsewhere: see `_moved`."""
         there = self.lumped > 0
-        ratio = self.stiffness.diagonal() / np.where(there, self.lumped, 1.0)
+        ratio = self.operator.diagonal / np.where(there, self.lumped, 1.0)
         return np.where(there, SHARE_OF_DIAGONAL * ratio, np.inf)
-
-    def _derivative(self, slope: Floats) -> sparse.csr_array:
-        return sparse.csr_array(self.stiffness + sparse.diags_array(self.lumped * slope))
 
     def solve(
         self, load: Load, boundary: Floats, rtol: float, max_newton: int, max_cg: int
@@ -156,8 +143,9 @@ class System:
         report : Report
         """
         start = time.perf_counter()
-        right = load.right_hand_side[self.discretisation.interior] - self.coupling @ boundary
-        _ = self.hierarchy
+        edge = self._assembled(np.zeros(self.lumped.size), boundary)
+        right = np.where(self.discretisation.interior, load.right_hand_side, 0.0) - self.operator @ edge
+        _ = self.linearised
         built = time.perf_counter()
         # Overflow is no surprise to be warned of: it ends in the verdict "not finite".
         with np.errstate(over="ignore", invalid="ignore"):
@@ -178,7 +166,7 @@ class System:
         if scale == 0.0:
             return w, "converged", [], [0.0]
         linear = self.law is identity
-        hierarchy, built = self.hierarchy, self.linearised.diagonal()
+        jacobian = self.linearised.alone()
         iterations: list[int] = []
         residuals = [1.0]
         outcome: Outcome = "converged"
@@ -186,7 +174,7 @@ class System:
         error = math.inf
         while outcome == "converged":
             if residuals[-1] <= rtol:
-                before, error = error, 0.0 if linear else self._error(w, residual, hierarchy)
+                before, error = error, 0.0 if linear else self._error(w, residual, jacobian)
                 if error <= max(rtol, LEAST_ERROR) or 0.5 * before < error <= LARGEST_FLOOR:
                     break
             if not np.isfinite(residuals[-1]):
@@ -194,13 +182,9 @@ class System:
             elif len(iterations) >= max_newton:
                 outcome = "iteration limit"
             else:
-                matrix = self._derivative(slope) if iterations and not linear else self.linearised
-                diagonal = matrix.diagonal()
-                if not linear and np.abs(np.log(diagonal / built)).max() > np.log(OTHER):
-                    hierarchy, built = build_hierarchy(matrix), diagonal
-                step, count, outcome = linear_solve(
-                    matrix, -residual, hierarchy, self._forcing(residuals, rtol), max_cg
-                )
+                if iterations and not linear:
+                    jacobian = jacobian.next(self.lumped * slope)
+                step, count, outcome = jacobian.solve(-residual, self._forcing(residuals, rtol), max_cg)
                 iterations.append(count)
                 if outcome != "converged":
                     # What there is goes into the report, and to a caller who asks for it.
@@ -215,13 +199,13 @@ class System:
                 residuals.append(float(np.linalg.norm(residual)) / scale)
         return w, outcome, iterations, residuals
 
-    def _error(self, w: Floats, residual: Floats, hierarchy: pyamg.MultilevelSolver) -> float:
+    def _error(self, w: Floats, residual: Floats, jacobian: Jacobian) -> float:
         """Estimate of the relative error of w, in the solvent and in all, from one cycle of multigrid.
 
         What Newton leaves is smooth, and a smooth residual of 1e-8 stands for an error 1/h² times larger. The
         solvent counts on its own: beside the w of a solute with strong charges its u is invisible.
         """
-        error = hierarchy.aspreconditioner(cycle="V") @ residual
+        error = jacobian.cycle(residual)
         there = self.lumped > 0
         parts = [(error, w), (error[there], w[there])]
         return max(float(np.linalg.norm(e)) / max(float(np.linalg.norm(v)), 1e-300) for e, v in parts)
@@ -236,7 +220,7 @@ class System:
     def _state(self, w: Floats, right: Floats) -> tuple[float, Floats, Floats]:
         """Energy, residual, and the derivative of f at the nodes."""
         nodal_energy, value, slope = self.law(w)
-        product = self.stiffness @ w
+        product = self.operator @ w
         energy = w @ (0.5 * product - right) + self.lumped @ nodal_energy
         return float(energy), product - right + self.lumped * value, slope
 
@@ -279,48 +263,7 @@ class System:
         return None
 
     def _assembled(self, inner: Floats, boundary: Floats) -> Floats:
-        w = np.empty(self.discretisation.interior.size)
-        w[self.discretisation.interior] = inner
+        """Values at all nodes, those of the box put in."""
+        w = inner.copy()
         w[~self.discretisation.interior] = boundary
         return w
-
-
-def build_hierarchy(matrix: sparse.csr_array) -> pyamg.MultilevelSolver:
-    """Ruge-Stüben hierarchy of a matrix."""
-    return pyamg.ruge_stuben_solver(_narrow(matrix), max_coarse=200)
-
-
-def linear_solve(
-    matrix: sparse.csr_array, right: Floats, hierarchy: pyamg.MultilevelSolver, rtol: float, most: int
-) -> tuple[Floats, int, Outcome]:
-    """Conjugate gradients under a hierarchy.
-
-    Returns
-    -------
-    x : ndarray
-    iterations : int
-    outcome : str
-        "converged", "iteration limit", "not definite" or "not finite".
-    """
-    residuals: list[float] = []
-    # Its warning of an indefinite matrix is the verdict below; it insists on being shown, so it is caught here.
-    with warnings.catch_warnings(record=True):
-        x, info = cg(
-            matrix,
-            right,
-            tol=rtol,
-            maxiter=most,
-            M=hierarchy.aspreconditioner(cycle="V"),
-            residuals=residuals,
-        )
-    outcome: Outcome = "converged" if info == 0 else "iteration limit" if info > 0 else "not definite"
-    if not np.isfinite(x).all():
-        outcome = "not finite"
-    return x, max(len(residuals) - 1, 0), outcome
-
-
-def _narrow(matrix: sparse.csr_array) -> sparse.csr_matrix:
-    """Matrix with the 32-bit indices and the matrix class that pyamg's kernels take."""
-    return sparse.csr_matrix(
-        (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)), shape=matrix.shape
-    )

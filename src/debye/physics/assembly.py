@@ -36,6 +36,7 @@ from debye.physics.cut import Cut, find_cut
 from debye.physics.elements import Bubble, Elements, immersed_elements
 from debye.physics.facets import Facets, find_facets, least_penalty
 from debye.physics.mesh import corner_views, kuhn_corners, strides
+from debye.physics.operator import Operator, make_operator
 from debye.physics.quadrature import Quadrature, interface_quadrature
 from debye.physics.shapes import Shape
 
@@ -82,25 +83,34 @@ class Discretisation:
 
     @cached_property
     def stiffness(self) -> sparse.csr_array:
-        """A on all nodes, shape (nodes, nodes); symmetric if the variant is."""
+        """A as a matrix on all nodes, box and all, shape (nodes, nodes); symmetric if the variant is."""
         rows, columns, entries = _cut_entries(self)
         size = self.cut.level_set.size
-        return (self.uncut[0] + sparse.coo_array((entries, (rows, columns)), shape=(size, size))).tocsr()
+        return (self.uncut + sparse.coo_array((entries, (rows, columns)), shape=(size, size))).tocsr()
+
+    @cached_property
+    def _applied(self) -> tuple[Operator, Floats]:
+        return make_operator(self)
+
+    @property
+    def operator(self) -> Operator:
+        """A without a matrix, zero on the box: what the solver uses."""
+        return self._applied[0]
 
     @cached_property
     def lumped(self) -> Floats:
         """The vector m: ε⁺/λ_D² times the solvent volume that the vertex rule gives each node, shape (nodes,)."""
-        cut = self.cut
-        solvent = cut.ell > 0
-        share = solvent / solvent.sum(axis=1, keepdims=True)
-        volume = self.uncut[1].copy()
-        np.add.at(volume, cut.nodes, share * (cut.volume * (1.0 - self.elements.share_negative))[:, None])
-        return self.medium.screening * volume
+        return self.medium.screening * self._applied[1]
 
     @cached_property
-    def uncut(self) -> tuple[sparse.csr_array, Floats]:
-        """Stiffness of the uncut simplices (nodes, nodes), and the solvent volume at each node (nodes,)."""
+    def uncut(self) -> sparse.csr_array:
+        """Stiffness of the uncut simplices, shape (nodes, nodes)."""
         return _stencil(self.grid, self.cut.level_set < 0, self.medium)
+
+    @property
+    def theta(self) -> float:
+        """θ of the variant."""
+        return THETA[self.variant]
 
     @cached_property
     def energy(self) -> Floats:
@@ -165,11 +175,10 @@ def discretise(
     return Discretisation(grid, medium, penalty, elements, find_facets(elements.cut), variant)
 
 
-def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> tuple[sparse.csr_array, Floats]:
-    """Stiffness of the uncut simplices, and the solvent volume that the vertex rule gives each node."""
+def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> sparse.csr_array:
+    """Stiffness of the uncut simplices."""
     dim, step = grid.dim, strides(grid)
     edge_weight = np.zeros((dim, *grid.shape))
-    volume = np.zeros(grid.shape)
     inside_grid = inside.reshape(grid.shape)
     simplex_volume = grid.spacing**dim / factorial(dim)
     for kind, corners in enumerate(kuhn_corners(dim)):
@@ -181,8 +190,6 @@ def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> tuple[spa
         for low, high in pairwise(corners):
             axis = int(np.argmax(high - low))
             edge_weight[axis][tuple(slice(start, grid.cells + start) for start in low)] += weight
-        for corner in corners:
-            volume[tuple(slice(start, grid.cells + start) for start in corner)] += solvent
     size = inside.size
     diagonals: list[Any] = [np.zeros(size)]
     offsets = [0]
@@ -192,8 +199,7 @@ def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> tuple[spa
         diagonals[0][stride:] += weights
         diagonals += [-weights, -weights]
         offsets += [stride, -stride]
-    stencil = sparse.diags_array(diagonals, offsets=offsets, shape=(size, size)).tocsr()
-    return stencil, volume.ravel() * simplex_volume / (dim + 1)
+    return sparse.diags_array(diagonals, offsets=offsets, shape=(size, size)).tocsr()
 
 
 def _facet_flux(discretisation: Discretisation, negative: Floats, positive: Floats, rows: Ints) -> Floats:

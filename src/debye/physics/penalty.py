@@ -28,7 +28,7 @@ from debye import schema
 from debye.errors import GeometryError, explain
 from debye.frozen import PenaltySlice
 from debye.parameters import Grid, Medium, Solver
-from debye.physics.algebra import build_hierarchy
+from debye.physics.algebraic import build_hierarchy
 from debye.physics.assembly import Discretisation, Load, Variant, discretise
 from debye.physics.charges import PointCharges
 from debye.physics.conditioning import MOST_PLAIN, RTOL, iterate, spectrum, symmetric_part

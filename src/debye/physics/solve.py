@@ -117,7 +117,7 @@ class Prepared:
         self.limits = limits
         with _one_thread():
             self.discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
-            self._system = System(self.discretisation)
+            self._system = System(self.discretisation, limits.multigrid)
         self._edge = problem.grid.points()[~self.discretisation.interior]
         self._geometry_seconds = time.perf_counter() - start
 
