@@ -11,6 +11,7 @@ from scipy.special import k0
 
 from debye.errors import ChargeError, explain
 from debye.parameters import Medium
+from debye.physics.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -101,10 +102,42 @@ class PointCharges:
         return int(self.positions.shape[1])
 
 
-def _gaps(points: Floats, charges: PointCharges) -> tuple[Floats, Floats]:
-    """Vectors from charges to points, shape (n, m, dim), and their lengths, shape (n, m)."""
-    gap = points[:, None, :] - charges.positions
-    return gap, np.sqrt((gap**2).sum(axis=2))
+def _distances(points: Floats, charges: PointCharges) -> Floats:
+    """Distances from charges to points, shape (n, m)."""
+    return np.asarray(np.sqrt(((points[:, None, :] - charges.positions) ** 2).sum(axis=2)))
+
+
+@compiled
+def _sum_kernels(points, positions, values, result):  # type: ignore[no-untyped-def]
+    """Result_n = Σ q_i k(|x_n - x_i|), k(r) = -ln r in 2-D and 1/r in 3-D; infinite at a charge."""
+    dim = points.shape[1]
+    for n in range(len(points)):
+        total = 0.0
+        for i in range(len(values)):
+            # A charge of zero is no charge, on a node too: 0 · inf must not appear.
+            if values[i] != 0.0:
+                square = 0.0
+                for axis in range(dim):
+                    square += (points[n, axis] - positions[i, axis]) ** 2
+                kernel = -0.5 * np.log(square) if dim == 2 else 1.0 / np.sqrt(square)
+                total += values[i] * kernel
+        result[n] = total
+
+
+@compiled
+def _sum_gradients(points, positions, values, result):  # type: ignore[no-untyped-def]
+    """Result_n = -Σ q_i (x_n - x_i) / |x_n - x_i|^d."""
+    dim = points.shape[1]
+    gap = np.empty(dim)
+    for n in range(len(points)):
+        for i in range(len(values)):
+            square = 0.0
+            for axis in range(dim):
+                gap[axis] = points[n, axis] - positions[i, axis]
+                square += gap[axis] ** 2
+            weight = values[i] / (square if dim == 2 else square * np.sqrt(square))
+            for axis in range(dim):
+                result[n, axis] -= weight * gap[axis]
 
 
 def coulomb_potential(points: Floats, charges: PointCharges, medium: Medium) -> Floats:
@@ -122,23 +155,18 @@ def coulomb_potential(points: Floats, charges: PointCharges, medium: Medium) -> 
     ndarray, shape (n,)
         In kT/e; infinite, with the sign of the charge, at a charge.
     """
-    distance = _gaps(points, charges)[1]
-    with np.errstate(divide="ignore"):
-        if charges.dim == 2:
-            kernel = -np.log(distance) / (2 * np.pi)
-        else:
-            kernel = 1.0 / (4 * np.pi * distance)
-    # A charge of zero is no charge, on a node too: 0 · inf must not appear.
-    each = np.where(charges.values == 0, 0.0, kernel) * charges.values
-    return np.asarray(medium.coupling / medium.eps_solute * each.sum(axis=1))
+    result = np.empty(len(points))
+    strength = charges.values * (medium.coupling / (2 * np.pi * (charges.dim - 1) * medium.eps_solute))
+    _sum_kernels(points, charges.positions, strength, result)
+    return result
 
 
 def coulomb_gradient(points: Floats, charges: PointCharges, medium: Medium) -> Floats:
     """Gradient of `coulomb_potential`, shape (n, dim), in kT/e/Å."""
-    gap, distance = _gaps(points, charges)
-    scale = -medium.coupling / medium.eps_solute / (2 * np.pi * (charges.dim - 1))
-    weight = scale * charges.values / distance**charges.dim
-    return np.asarray((weight[:, :, None] * gap).sum(axis=1))
+    result = np.zeros(points.shape)
+    strength = charges.values * (medium.coupling / (2 * np.pi * (charges.dim - 1) * medium.eps_solute))
+    _sum_gradients(points, charges.positions, strength, result)
+    return result
 
 
 def debye_huckel_potential(points: Floats, charges: PointCharges, medium: Medium) -> Floats:
@@ -155,7 +183,7 @@ def debye_huckel_potential(points: Floats, charges: PointCharges, medium: Medium
     -------
     ndarray, shape (n,)
     """
-    distance = _gaps(points, charges)[1]
+    distance = _distances(points, charges)
     if charges.dim == 3:
         kernel = np.exp(-distance / medium.debye_length) / (4 * np.pi * distance)
     elif math.isinf(medium.debye_length):

@@ -72,30 +72,54 @@ def finest_cells(
 ) -> Cells:
     """Cells of the grid itself: Kuhn's simplices put together, cut ones with their own matrices."""
     dim, cells, cut = discretisation.grid.dim, discretisation.grid.cells, discretisation.cut
-    kinds = factorial(dim)
     corners = kuhn_corners(dim)
     local = corners @ (1 << np.arange(dim - 1, -1, -1))
-    edge = np.array([[1.0, -1.0], [-1.0, 1.0]]) / kinds
+    edge = np.array([[1.0, -1.0], [-1.0, 1.0]]) / factorial(dim)
     unit = np.zeros((2**dim, 2**dim))
     for path in local:
         for pair in pairwise(path):
             unit[np.ix_(pair, pair)] += edge
-    crossed, row = np.unique(cut.simplex // kinds, return_inverse=True)
+    # Cut simplices are listed in the order of their cells.
+    cell = cut.simplex // factorial(dim)
+    new = np.concatenate([[True], cell[1:] != cell[:-1]])
+    crossed = cell[new]
     number = np.full(cells**dim, -1, dtype=np.int32)
     number[crossed] = np.arange(len(crossed))
     matrices = np.zeros((len(crossed), 2**dim, 2**dim))
-    for t in range(dim + 1):
-        for s in range(dim + 1):
-            np.add.at(matrices, (row, local[cut.kind, t], local[cut.kind, s]), discretisation.energy[:, t, s])
+    add_simplices(matrices, np.cumsum(new) - 1, cut.kind, discretisation.energy, local)
     steps = strides(discretisation.grid)
     low = np.stack(np.unravel_index(crossed, (cells,) * dim), axis=1) @ steps
-    for kind, path in enumerate(local):
-        count = inside[low[:, None] + corners[kind] @ steps].sum(axis=1)
-        whole = np.flatnonzero((count == 0) | (count == dim + 1))
-        eps = np.where(count[whole] > 0, weight[1], weight[0])
-        for pair in pairwise(path):
-            matrices[np.ix_(whole, pair, pair)] += eps[:, None, None] * edge
+    add_uncut_simplices(matrices, low, corners @ steps, local, inside, np.array(weight) / factorial(dim))
     return Cells(cells, number, matrices, unit)
+
+
+@compiled
+def add_simplices(matrices, cell, kind, energy, local):  # type: ignore[no-untyped-def]
+    """Add the matrices (n, d+1, d+1) of cut simplices to those of their cells."""
+    for t in range(len(cell)):
+        for i in range(local.shape[1]):
+            for j in range(local.shape[1]):
+                matrices[cell[t], local[kind[t], i], local[kind[t], j]] += energy[t, i, j]
+
+
+@compiled
+def add_uncut_simplices(matrices, low, corners, local, inside, weight):  # type: ignore[no-untyped-def]
+    """Add the uncut simplices of cells that have cut ones too; `low` are the cells' low corners."""
+    kinds, count = local.shape
+    for c in range(len(low)):
+        for kind in range(kinds):
+            solute = 0
+            for corner in range(count):
+                solute += inside[low[c] + corners[kind, corner]]
+            if 0 < solute < count:
+                continue
+            w = weight[1] if solute else weight[0]
+            for corner in range(count - 1):
+                i, j = local[kind, corner], local[kind, corner + 1]
+                matrices[c, i, i] += w
+                matrices[c, j, j] += w
+                matrices[c, i, j] -= w
+                matrices[c, j, i] -= w
 
 
 def coarser_cells(

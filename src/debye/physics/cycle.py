@@ -13,6 +13,13 @@ import numpy as np
 
 from debye.physics.compiled import compiled
 
+FIRST, LAST = 1, 2
+"""Sweeps over the special nodes before the colours and after them, and the other way round on the way up.
+
+The coarse grids know nothing of the facet terms, so it is here that the error stays, and these nodes are few: against
+one sweep, these three nearly halve the number of iterations where the permittivities jump by a factor of 1000.
+"""
+
 CONVERGED, ITERATION_LIMIT, NOT_DEFINITE, NOT_FINITE = range(4)
 
 
@@ -94,16 +101,17 @@ def relax_colour(x, b, inverse, scale, stencil, dim, nodes, colour, step):
 
 
 @compiled
-def relax_special(x, b, diagonal, special, own, step):
-    """Gauss-Seidel on the special nodes with the numbers `own`, in rising or falling order."""
+def relax_special(x, b, diagonal, special, own, step, times):
+    """Gauss-Seidel on the special nodes with the numbers `own`, in rising or falling order, a number of times."""
     nodes, start, columns, entries = special
-    for counted in range(own[1] - own[0]):
-        s = own[0] + counted if step == 1 else own[1] - 1 - counted
-        i = nodes[s]
-        value = b[i]
-        for k in range(start[s], start[s + 1]):
-            value -= entries[k] * x[columns[k]]
-        x[i] = value / diagonal[i]
+    for _ in range(times):
+        for counted in range(own[1] - own[0]):
+            s = own[0] + counted if step == 1 else own[1] - 1 - counted
+            i = np.uint64(nodes[s])
+            value = b[i]
+            for k in range(np.uint64(start[s]), np.uint64(start[s + 1])):
+                value -= entries[k] * x[np.uint64(columns[k])]
+            x[i] = value / diagonal[i]
 
 
 @compiled
@@ -130,10 +138,10 @@ def subtract_product(x, b, result, diagonal, scale, stencil, special, own, dim, 
                 result[i] = b[i] - diagonal[i] * x[i] - scale[i] * around
     places, begin, columns, entries = special
     for s in range(own[0], own[1]):
-        i = places[s]
+        i = np.uint64(places[s])
         value = b[i] - diagonal[i] * x[i]
-        for k in range(begin[s], begin[s + 1]):
-            value -= entries[k] * x[columns[k]]
+        for k in range(np.uint64(begin[s]), np.uint64(begin[s + 1])):
+            value -= entries[k] * x[np.uint64(columns[k])]
         result[i] = value
 
 
@@ -198,9 +206,10 @@ def v_cycle(x, b, work, line, level_data, diagonal, inverse):
         below = slice(first[level + 1], first[level + 2])
         xl, bl = x[here], b[here]
         xl[:] = 0.0
+        relax_special(xl, bl, diagonal[here], special, own, 1, FIRST)
         for colour in range(2):
             relax_colour(xl, bl, inverse[here], scale[here], stencil[level], dim, n, colour, 1)
-        relax_special(xl, bl, diagonal[here], special, own, 1)
+        relax_special(xl, bl, diagonal[here], special, own, 1, LAST)
         subtract_product(
             xl, bl, work[here], diagonal[here], scale[here], stencil[level], special, own, dim, n
         )  # fmt: skip
@@ -214,9 +223,10 @@ def v_cycle(x, b, work, line, level_data, diagonal, inverse):
         below = slice(first[level + 1], first[level + 2])
         xl, bl = x[here], b[here]
         prolong(x[below], xl, dim, n, line)
-        relax_special(xl, bl, diagonal[here], special, own, -1)
+        relax_special(xl, bl, diagonal[here], special, own, -1, LAST)
         for colour in range(1, -1, -1):
             relax_colour(xl, bl, inverse[here], scale[here], stencil[level], dim, n, colour, -1)
+        relax_special(xl, bl, diagonal[here], special, own, -1, FIRST)
 
 
 @compiled

@@ -5,10 +5,10 @@ the finest one (`debye.physics.operator`): one stencil for all nodes, rows for a
 ions' term is a vector m on the finest grid, and Pᵀm, its row sums, on the next: a Newton step changes nothing else. The
 facet terms act on single cells and are seen by the smoother of the finest grid alone.
 
-Smoothing is Gauss-Seidel, red nodes, then black, then the special ones, and backwards after the coarse correction, so
-that the V-cycle is symmetric, and positive definite where A is (W. Hackbusch, Multi-Grid Methods and Applications,
-1985). Where the permittivities jump by a factor of 1000, linear prolongation costs about the same number of iterations
-as Ruge-Stüben's, which follows the matrix.
+Smoothing is Gauss-Seidel, special nodes, red ones, black ones, special ones again, and backwards after the coarse
+correction, so that the V-cycle is symmetric, and positive definite where A is (W. Hackbusch, Multi-Grid Methods and
+Applications, 1985). Where the permittivities jump by a factor of 1000, this takes fewer iterations than Ruge-Stüben's
+prolongation, which follows the matrix (docs/performance.md).
 """
 
 from __future__ import annotations
