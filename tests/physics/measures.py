@@ -4,7 +4,8 @@ import numpy as np
 
 from debye.physics.cut import find_cut
 from debye.physics.mesh import corner_views, kuhn_corners
-from debye.physics.quadrature import interface_quadrature, side_quadrature
+from debye.physics.quadrature import interface_quadrature
+from tests.physics.staircases import side_quadrature
 
 
 def measures(shape, grid):

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 import debye
 from debye.physics import resolve
 from debye.physics.cut import find_cut
-from debye.physics.quadrature import interface_quadrature, side_quadrature
+from debye.physics.quadrature import interface_quadrature
 from tests.physics.measures import measures
+from tests.physics.staircases import side_quadrature
 
 
 @given(st.integers(1, 3), st.integers(0, 1_000_000))

@@ -1,10 +1,11 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import debye
-from debye import schema
+from debye import schema, streaming
 from debye.config import Floor
 from debye.families import BallFamily, ChargeSampling, EllipsoidFamily, StarFamily
 from debye.frozen import Equation, FloorSlice, ShardSlice
@@ -102,6 +103,15 @@ def test_a_solve_without_a_verdict_is_never_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_more_samples_of_a_shape_than_are_solved_together(monkeypatch):
+    together = list(samples(part("disc", charges_per_shape=9), 0, range(9)))
+    monkeypatch.setattr(sampling, "AT_ONCE", 4)
+    few_at_once = list(samples(part("disc", charges_per_shape=9), 0, range(9)))
+    for one, other in zip(together, few_at_once, strict=True):
+        assert one.index == other.index
+        np.testing.assert_array_equal(one.solution.regular, other.solution.regular)
+
+
 def test_shard_is_valid_and_carries_its_provenance(tmp_path):
     make_shard(part("star"), 7, tmp_path / "shard.nc")
     dataset = open_dataset(tmp_path / "shard.nc", add=["potential"])
@@ -112,6 +122,25 @@ def test_shard_is_valid_and_carries_its_provenance(tmp_path):
     assert (dataset["relative_residual"].values <= 1e-8).all()
     sample = next(iter(samples(part("star"), 7, range(1)))).solution
     np.testing.assert_allclose(dataset["potential"][0], sample.potential, rtol=2e-6, atol=2e-5)
+
+
+def test_memory_does_not_grow_with_the_shard(tmp_path, monkeypatch):
+    # The block that is read back for the check, small beside these small shards as it is beside real ones.
+    monkeypatch.setattr(streaming, "BLOCK_BYTES", 1 << 16)
+
+    def peak(count):
+        tracemalloc.start()
+        try:
+            make_shard(part("disc", samples=count, charges_per_shape=20), 0, tmp_path / "shard.nc")
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    make_shard(part("disc", samples=1), 0, tmp_path / "warm.nc")
+    few, many = 20, 100
+    fields = 2 * 4 * (EQUATION.grid.cells + 1) ** 2
+    # Of the samples more, less than a third of their fields is ever held.
+    assert peak(many) - peak(few) < (many - few) * fields / 3
 
 
 @pytest.mark.parametrize("geometry", FAMILIES)
@@ -153,14 +182,15 @@ def test_refusals_are_counted_exactly(monkeypatch):
 
     def draw(*arguments):
         calls["draws"] += 1
-        # The first call probes the room of the shape; the second, of sample 0, finds no place.
+        # The first call probes the room of the shape; the second, of sample 0, finds no place. So the first round
+        # solves sample 1 alone, and the second starts with sample 0.
         if calls["draws"] == 2:
             raise sampling.NoRoomError("no place", 500)
         return real_draw(*arguments)[0], 3
 
     def solve(self, charges, *rest):
         calls["solves"] += 1
-        if calls["solves"] == 1:
+        if calls["solves"] <= 2:
             raise debye.SolveError("no verdict")
         return real_solve(self, charges, *rest)
 
@@ -169,7 +199,8 @@ def test_refusals_are_counted_exactly(monkeypatch):
     first, second = samples(part("disc"), 0, range(2))
     # Sample 0: 3 of the probe, 500 without a place, 3 before the failed solve, 3 before the good one.
     assert (first.rejected_shapes, first.rejected_charges, first.rejected_solves) == (0, 509, 1)
-    assert (second.rejected_shapes, second.rejected_charges, second.rejected_solves) == (0, 3, 0)
+    # Sample 1: 3 before the failed solve, 3 before the good one.
+    assert (second.rejected_shapes, second.rejected_charges, second.rejected_solves) == (0, 6, 1)
 
 
 def test_refused_shapes_stand_with_the_first_sample_of_their_group(monkeypatch):

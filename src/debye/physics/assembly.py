@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from debye.parameters import Grid, Medium, Penalty
+from debye.physics import forms
 from debye.physics.charges import PointCharges, coulomb_gradient, coulomb_potential
 from debye.physics.cut import Cut, find_cut
 from debye.physics.elements import Bubble, Elements, immersed_elements
@@ -115,10 +116,9 @@ class Discretisation:
     @cached_property
     def energy(self) -> Floats:
         """∫_T ε∇ψ_i·∇ψ_j on the cut simplices, shape (n, d+1, d+1)."""
-        low, high = self.elements.gradient_negative, self.elements.gradient_positive
-        weight_low, weight_high = _side_weights(self.elements)
-        energy = weight_low[:, None, None] * (low @ np.swapaxes(low, 1, 2))
-        return np.asarray(energy + weight_high[:, None, None] * (high @ np.swapaxes(high, 1, 2)))
+        elements = self.elements
+        sides = elements.gradient_negative, elements.gradient_positive
+        return np.asarray(forms.energies(*sides, *_side_weights(elements)))
 
     @cached_property
     def facet_basis(self) -> tuple[Ints, Floats, Floats, Floats]:
@@ -130,26 +130,33 @@ class Discretisation:
         """Quadrature on the flat pieces of Γ."""
         return interface_quadrature(self.cut.ell, self.cut.vertices)
 
+    @cached_property
+    def _on_interface(self) -> tuple[Floats, Floats, Ints, Floats, Floats]:
+        """At the points of `interface`: places, normals, nodes, weights of the basis; and the pieces' areas."""
+        gamma, cut, elements = self.interface, self.cut, self.elements
+        area = np.bincount(gamma.element, gamma.weight, minlength=len(cut.ell)).astype(float)
+        points, normal, nodes, weights = forms.on_interface(
+            gamma.element, gamma.barycentric, gamma.weight, cut.vertices, cut.normal, cut.nodes,
+            elements.positive_part, elements.slope,
+        )  # fmt: skip
+        return points, normal, nodes, weights, area
+
     def load(self, charges: PointCharges) -> Load:
         """Right-hand side and bubble of a charge set."""
         elements, cut, medium = self.elements, self.cut, self.medium
         count, most, dim = elements.edge_points.shape
         jump = coulomb_potential(elements.edge_points.reshape(-1, dim), charges, medium).reshape(count, most)
+        points, normal, nodes, weights, area = self._on_interface
+        flux = medium.eps_solute * (coulomb_gradient(points, charges, medium) * normal).sum(axis=1)
         gamma = self.interface
-        points = np.einsum("mv,mvx->mx", gamma.barycentric, cut.vertices[gamma.element])
-        slope = (coulomb_gradient(points, charges, medium) * cut.normal[gamma.element]).sum(axis=1)
-        flux = medium.eps_solute * slope
-        area = np.bincount(gamma.element, gamma.weight, minlength=count)
-        bubble = elements.bubble(
-            jump, np.bincount(gamma.element, gamma.weight * flux, minlength=count) / area
-        )
+        mean = np.bincount(gamma.element, gamma.weight * flux, minlength=count) / area
+        bubble = elements.bubble(jump, mean)
 
-        basis = elements.basis(gamma.element, gamma.barycentric, np.zeros(len(flux), dtype=bool))
         b = np.zeros(cut.level_set.size)
-        np.add.at(b, cut.nodes[gamma.element], -(gamma.weight * flux)[:, None] * basis)
-        np.add.at(b, cut.nodes, -_volume_terms(elements, bubble))
+        forms.gather(b, nodes, -flux[:, None] * weights)
+        forms.gather(b, cut.nodes, -_volume_terms(elements, bubble))
         columns, terms = _facet_terms(self, bubble)
-        np.add.at(b, columns, -terms)
+        forms.gather(b, columns, -terms)
         return Load(b, bubble)
 
 
@@ -202,12 +209,14 @@ def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> sparse.cs
     return sparse.diags_array(diagonals, offsets=offsets, shape=(size, size)).tocsr()
 
 
-def _facet_flux(discretisation: Discretisation, negative: Floats, positive: Floats, rows: Ints) -> Floats:
-    """∫_F ½ ε∇v·n_F η_F for functions with gradients (n, functions, d) on the simplices `rows`; (f, functions)."""
+def _facet_flux(discretisation: Discretisation, negative: Floats, positive: Floats) -> Floats:
+    """∫_F ½ ε∇v·n_F η_F for functions with gradients (n, functions, d) on the two sides; (f, 2 functions)."""
     facets, medium = discretisation.facets, discretisation.medium
-    below = np.einsum("fvx,fx->fv", negative[rows], facets.normal) * facets.hinge_negative[:, None]
-    above = np.einsum("fvx,fx->fv", positive[rows], facets.normal) * facets.hinge_positive[:, None]
-    return np.asarray(0.5 * (medium.eps_solute * below + medium.eps_solvent * above))
+    below = 0.5 * medium.eps_solute * facets.hinge_negative
+    above = 0.5 * medium.eps_solvent * facets.hinge_positive
+    return np.asarray(
+        forms.fluxes(negative, positive, facets.first, facets.second, facets.normal, below, above)
+    )
 
 
 def _facet_basis(discretisation: Discretisation) -> tuple[Ints, Floats, Floats, Floats]:
@@ -219,13 +228,7 @@ def _facet_basis(discretisation: Discretisation) -> tuple[Ints, Floats, Floats, 
     jump = np.concatenate(
         [elements.slope[facets.first], -facets.scale[:, None] * elements.slope[facets.second]], axis=1
     )
-    flux = np.concatenate(
-        [
-            _facet_flux(discretisation, elements.gradient_negative, elements.gradient_positive, rows)
-            for rows in (facets.first, facets.second)
-        ],
-        axis=1,
-    )
+    flux = _facet_flux(discretisation, elements.gradient_negative, elements.gradient_positive)
     medium = discretisation.medium
     unit = facets.hinge_square * max(medium.eps_solute, medium.eps_solvent) / discretisation.grid.spacing
     if discretisation.penalty == "auto":
@@ -261,27 +264,21 @@ def _side_weights(elements: Elements) -> tuple[Floats, Floats]:
 
 def _volume_terms(elements: Elements, bubble: Bubble) -> Floats:
     """∫_T ε∇B·∇ψ_i, shape (n, d+1)."""
-    low, high = _side_weights(elements)
-    below = np.einsum("nvx,nx->nv", elements.gradient_negative, bubble.gradient_negative)
-    above = np.einsum("nvx,nx->nv", elements.gradient_positive, bubble.gradient_positive)
-    return np.asarray(low[:, None] * below + high[:, None] * above)
+    sides = elements.gradient_negative, elements.gradient_positive
+    own = bubble.gradient_negative, bubble.gradient_positive
+    return np.asarray(forms.work(*sides, *own, *_side_weights(elements)))
 
 
 def _facet_terms(discretisation: Discretisation, bubble: Bubble) -> tuple[Ints, Floats]:
     """Facet terms of a(B, ψ): nodes and values, each of shape (f, 2(d+1))."""
     facets = discretisation.facets
     nodes, jump, flux, penalty = discretisation.facet_basis
-    bubble_flux = sum(
-        _facet_flux(
-            discretisation, bubble.gradient_negative[:, None], bubble.gradient_positive[:, None], rows
-        )[:, 0]
-        for rows in (facets.first, facets.second)
-    )
-    # z of the two sides agrees where F meets Γ, so on F⁺ it differs by a multiple of ℓ: once more the hinge.
-    z_first = bubble.extension[facets.first[:, None], facets.local_first]
-    z_second = bubble.extension[facets.second[:, None], facets.local_second]
-    level = np.maximum(facets.level_first, 0.0)
-    tilt = ((z_first - z_second) * level).sum(axis=1) / (level**2).sum(axis=1)
-    bubble_jump = tilt + bubble.slope[facets.first] - facets.scale * bubble.slope[facets.second]
-    terms = (penalty * bubble_jump - np.asarray(bubble_flux))[:, None] * jump
+    bubble_flux = _facet_flux(
+        discretisation, bubble.gradient_negative[:, None], bubble.gradient_positive[:, None]
+    ).sum(axis=1)
+    bubble_jump = forms.bubble_jumps(
+        bubble.extension, bubble.slope, facets.level_first, facets.scale,
+        facets.first, facets.second, facets.local_first, facets.local_second,
+    )  # fmt: skip
+    terms = (penalty * bubble_jump - bubble_flux)[:, None] * jump
     return nodes, terms + THETA[discretisation.variant] * bubble_jump[:, None] * flux

@@ -10,26 +10,19 @@ factor of 20 to 40 in the error of the solution in 2-D, and of 2 to 3 in the sol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import elementwise
 
 from debye.parameters import Grid
-from debye.physics.mesh import (
-    coordinates,
-    corner_views,
-    edge_offsets,
-    edge_pairs,
-    edges,
-    kuhn_corners,
-    kuhn_gradients,
-    strides,
-)
-from debye.physics.quadrature import classes
-from debye.physics.resolve import NUDGE, nodal_level_set, refuse_unresolved
-from debye.physics.shapes import Shape, level
+from debye.physics.compiled import compiled
+from debye.physics.crossings import Crossings, edge_shares, survey
+from debye.physics.mesh import coordinates, edge_offsets, kuhn_gradients, strides
+from debye.physics.quadrature import edge_points, piece_middles
+from debye.physics.resolve import nodal_level_set, refuse_unresolved
+from debye.physics.shapes import Shape
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,30 +46,32 @@ class Cut:
     normal: Floats
     """Unit normal ∇ℓ, from solute to solvent, shape (n, d)."""
 
-    @property
+    @cached_property
     def vertices(self) -> Floats:
         """Coordinates of the vertices, shape (n, d+1, d), Å."""
-        axis = np.unravel_index(self.nodes, self.grid.shape)
-        return np.stack([self.grid.axis[number] for number in axis], axis=2)
+        return coordinates(self.grid, self.nodes)
 
-    @property
+    @cached_property
     def gradients(self) -> Floats:
         """Gradients of the barycentric coordinates, shape (n, d+1, d), 1/Å."""
-        return kuhn_gradients(self.grid.dim)[self.kind] / self.grid.spacing
+        return (kuhn_gradients(self.grid.dim) / self.grid.spacing)[self.kind]
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Volume (area in 2-D) of every simplex of the grid."""
         return self.grid.spacing**self.grid.dim / factorial(self.grid.dim)
 
     def edge_points(self) -> Floats:
         """Barycentric coordinates of the points where ℓ vanishes on the edges, shape (n, most, d+1), NaN-padded."""
-        corners = self.ell.shape[1]
-        most = (corners // 2) * (corners - corners // 2)
-        points = np.full((len(self.ell), most, corners), np.nan)
-        for rows, all_points, p, q in classes(self.ell):
-            points[rows, : p * q] = all_points[:, corners:]
-        return points
+        return self._edge_points
+
+    @cached_property
+    def _edge_points(self) -> Floats:
+        return edge_points(self.ell)
+
+    def middles(self) -> Floats:
+        """Means of the points where ℓ vanishes on the edges, shape (n, d), Å."""
+        return piece_middles(self.edge_points(), self.vertices)
 
 
 def find_cut(grid: Grid, shape: Shape) -> Cut:
@@ -89,118 +84,99 @@ def find_cut(grid: Grid, shape: Shape) -> Cut:
         or is not resolved: an edge crossed twice, or an interface that bends within a cell.
     """
     values = nodal_level_set(grid, shape)
-    inside = (values < 0).reshape(grid.shape)
-    nodes, simplex, kind = _cut_simplices(inside, grid)
-    roots = _edge_roots(grid, shape, values)
-    typical = _steepness_at_interface(grid, values, roots)
+    low, number, first, nodes, simplex, kind = survey(grid, values)
+    crossings = Crossings(low, number, first, edge_shares(grid, shape, values, low, number))
+    gradients = kuhn_gradients(grid.dim) / grid.spacing
     if grid.dim == 2:
-        ell, normal = _through_roots(grid, nodes, kind, inside.ravel(), roots)
+        steps = edge_offsets(grid.dim) @ strides(grid)
+        ell = _through_roots(values, nodes, steps, crossings.number, crossings.first, crossings.share)
     else:
-        ell, normal = _normalised(grid, kind, _fitted(grid, values, roots)[nodes])
-    order = np.argsort(simplex)
-    cut = Cut(grid, values, nodes[order], simplex[order], kind[order], ell[order], normal[order])
-    refuse_unresolved(cut, shape, typical)
+        ell = _fitted(grid, values, crossings)[nodes]
+    normal = _normalise(ell, kind, gradients)
+    cut = Cut(grid, values, nodes, simplex, kind, ell, normal)
+    refuse_unresolved(cut, shape, _steepness_at_interface(grid, values, crossings))
     return cut
 
 
-def _cut_simplices(inside: NDArray[np.bool_], grid: Grid) -> tuple[Ints, Ints, Ints]:
-    """Vertices, simplex numbers and kinds of the simplices with vertices on both sides."""
-    numbers = np.arange(inside.size).reshape(grid.shape)
-    nodes, simplex, kinds = [], [], []
-    all_kinds = len(kuhn_corners(grid.dim))
-    for kind in range(all_kinds):
-        views = corner_views(inside, grid, kind)
-        count = sum(view.astype(np.int8) for view in views)
-        cells = np.flatnonzero((count > 0) & (count <= grid.dim))
-        nodes.append(np.stack([view.ravel()[cells] for view in corner_views(numbers, grid, kind)], axis=1))
-        simplex.append(cells * all_kinds + kind)
-        kinds.append(np.full(len(cells), kind))
-    return np.concatenate(nodes).astype(np.int64), np.concatenate(simplex), np.concatenate(kinds)
-
-
-def _edge_roots(grid: Grid, shape: Shape, values: Floats) -> Floats:
-    """Share t of the way from the low to the high end at which each edge is crossed, (offsets, nodes); NaN if not."""
-    offsets = edge_offsets(grid.dim)
-    roots = np.full((len(offsets), values.size), np.nan)
-    for number, offset in enumerate(offsets):
-        low_values, high_values = edge_pairs(grid, values, offset)
-        low, _ = edges(grid, offset, (low_values < 0) != (high_values < 0))
-        start = coordinates(grid, low)
-        step = offset * grid.spacing
-
-        def along(t: Floats, *origin: Floats, step: Floats = step) -> Floats:
-            points = np.stack([one + t * part for one, part in zip(origin, step, strict=True)], axis=-1)
-            return level(shape, points.reshape(-1, points.shape[-1])).reshape(t.shape)
-
-        ends = (np.zeros(len(low)), np.ones(len(low)))
-        found = elementwise.find_root(along, ends, args=tuple(start.T), tolerances={"xatol": 1e-13}).x
-        # A node that was nudged off the interface may leave no bracket: the root is then at that node.
-        at_low = np.abs(values[low]) < np.abs(high_values[(low_values < 0) != (high_values < 0)])
-        found = np.where(np.isfinite(found), found, np.where(at_low, 0.0, 1.0))
-        roots[number, low] = np.clip(found, NUDGE, 1.0 - NUDGE)
-    return roots
-
-
-def _root_of(grid: Grid, roots: Floats, first: Ints, second: Ints) -> Floats:
-    """Share of the way from node `first` to node `second` at which their edge is crossed."""
-    # Offsets are listed in the order of their steps in the flat node number.
-    number = np.searchsorted(edge_offsets(grid.dim) @ strides(grid), np.abs(second - first))
-    t = roots[number, np.minimum(first, second)]
-    return np.asarray(np.where(first < second, t, 1.0 - t))
-
-
+@compiled
 def _through_roots(
-    grid: Grid, nodes: Ints, kind: Ints, inside: NDArray[np.bool_], roots: Floats
-) -> tuple[Floats, Floats]:
-    """2-D: the line through the two true edge roots of each cut triangle."""
-    is_in = inside[nodes]
-    # The vertex that is alone on its side, then the other two: both cut edges start at it.
-    alone = np.where(is_in.sum(axis=1) == 1, is_in.argmax(axis=1), (~is_in).argmax(axis=1))
-    rows = np.arange(len(nodes))
-    first, second = (alone + 1) % 3, (alone + 2) % 3
-    to_first = _root_of(grid, roots, nodes[rows, alone], nodes[rows, first])
-    to_second = _root_of(grid, roots, nodes[rows, alone], nodes[rows, second])
+    values: Floats, nodes: Ints, steps: Ints, number: Ints, first: NDArray[np.int32], share: Floats
+) -> Floats:
+    """2-D: the line through the two true edge roots of each cut triangle; its values at the vertices up to scale."""
     ell = np.empty(nodes.shape)
-    sign = np.where(is_in[rows, alone], -1.0, 1.0)
-    ell[rows, alone] = sign
-    ell[rows, first] = -sign * (1.0 - to_first) / to_first
-    ell[rows, second] = -sign * (1.0 - to_second) / to_second
-    return _normalised(grid, kind, ell)
+    for row in range(len(nodes)):
+        inside = 0
+        for vertex in range(3):
+            inside += values[nodes[row, vertex]] < 0.0
+        alone = 0
+        # The vertex that is alone on its side: both cut edges start at it.
+        while (values[nodes[row, alone]] < 0.0) != (inside == 1):
+            alone += 1
+        sign = -1.0 if inside == 1 else 1.0
+        ell[row, alone] = sign
+        for other in range(3):
+            if other != alone:
+                one, two = nodes[row, alone], nodes[row, other]
+                low, high = min(one, two), max(one, two)
+                edge = first[low]
+                while low + steps[number[edge]] != high:
+                    edge += 1
+                t = share[edge] if one < two else 1.0 - share[edge]
+                ell[row, other] = -sign * (1.0 - t) / t
+    return ell
 
 
-def _normalised(grid: Grid, kind: Ints, ell: Floats) -> tuple[Floats, Floats]:
-    """Scale vertex values of an affine function to |∇ℓ| = 1; return them and ∇ℓ."""
-    gradient = np.einsum("nv,nvx->nx", ell, kuhn_gradients(grid.dim)[kind] / grid.spacing)
-    length = np.sqrt((gradient**2).sum(axis=1))
-    return ell / length[:, None], gradient / length[:, None]
+@compiled
+def _normalise(ell: Floats, kind: Ints, gradients: Floats) -> Floats:
+    """Scale vertex values of affine functions to |∇ℓ| = 1, in place; return ∇ℓ, shape (n, d)."""
+    count, corners = ell.shape
+    normal = np.zeros((count, corners - 1))
+    for row in range(count):
+        square = 0.0
+        for axis in range(corners - 1):
+            for vertex in range(corners):
+                normal[row, axis] += ell[row, vertex] * gradients[kind[row], vertex, axis]
+            square += normal[row, axis] ** 2
+        length = np.sqrt(square)
+        for axis in range(corners - 1):
+            normal[row, axis] /= length
+        for vertex in range(corners):
+            ell[row, vertex] /= length
+    return normal
 
 
-def _fitted(grid: Grid, values: Floats, roots: Floats) -> Floats:
+def _fitted(grid: Grid, values: Floats, crossings: Crossings) -> Floats:
     """3-D: nodal values whose linear interpolant vanishes at the true edge roots on average, smoothly along Γ.
 
     Each node near Γ moves by the mean of what its crossed edges miss. A least-squares fit to every single root puts
     the surface nearer to the roots, but ripples its normals: that costs 15 to 80 % in the error of the solvent.
     """
-    steps = edge_offsets(grid.dim) @ strides(grid)
-    number, low = np.nonzero(np.isfinite(roots))
-    high = low + steps[number]
-    t = roots[number, low]
-    ends = np.concatenate([low, high])
-    missing = np.tile(-(1.0 - t) * values[low] - t * values[high], 2)
-    used, local = np.unique(ends, return_inverse=True)
-    change = np.bincount(local, missing) / np.bincount(local)
-    start = values[used]
+    high = crossings.low + (edge_offsets(grid.dim) @ strides(grid))[crossings.number]
+    return np.asarray(_moved(values, crossings.low, high, crossings.share))
+
+
+@compiled
+def _moved(values: Floats, low: Ints, high: Ints, share: Floats) -> Floats:
+    missing, count = np.zeros(len(values)), np.zeros(len(values), dtype=np.int32)
+    for edge in range(len(low)):
+        a, b, t = low[edge], high[edge], share[edge]
+        miss = -(1.0 - t) * values[a] - t * values[b]
+        for node in (a, b):
+            missing[node] += miss
+            count[node] += 1
     fitted = values.copy()
-    # Values keep their sign: a node changes side only if the shape says so.
-    fitted[used] = np.where(
-        start < 0, np.minimum(start + change, 0.05 * start), np.maximum(start + change, 0.05 * start)
-    )
+    for edge in range(len(low)):
+        for node in (low[edge], high[edge]):
+            start = values[node]
+            moved = start + missing[node] / count[node]
+            # Values keep their sign: a node changes side only if the shape says so.
+            fitted[node] = min(moved, 0.05 * start) if start < 0.0 else max(moved, 0.05 * start)
     return fitted
 
 
-def _steepness_at_interface(grid: Grid, values: Floats, roots: Floats) -> float:
+def _steepness_at_interface(grid: Grid, values: Floats, crossings: Crossings) -> float:
     """Typical |∇φ| where the interface runs: 1 for a distance, anything for a level set of another scale."""
-    crossed = np.isfinite(roots).any(axis=0).reshape(grid.shape)
-    parts = np.gradient(values.reshape(grid.shape), grid.spacing)
-    square = np.sum([part**2 for part in parts], axis=0)
-    return float(np.sqrt(np.median(square[crossed])))
+    # The interface keeps away from the box, so that a node has two neighbours along each axis.
+    low = crossings.low[np.flatnonzero(np.diff(crossings.low, prepend=-1))]
+    square = sum((values[low + step] - values[low - step]) ** 2 for step in strides(grid))
+    return float(np.sqrt(np.median(square)) / (2.0 * grid.spacing))

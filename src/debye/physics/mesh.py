@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye.parameters import Grid
+from debye.physics.compiled import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,24 +57,39 @@ def strides(grid: Grid) -> Ints:
     return (grid.cells + 1) ** np.arange(grid.dim - 1, -1, -1)
 
 
-def edges(grid: Grid, offset: Ints, chosen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """Flat numbers of the low and high ends of the chosen edges along an offset."""
-    numbers = np.arange(np.prod(grid.shape)).reshape(grid.shape)
-    low = numbers[tuple(slice(0, grid.cells + 1 - step) for step in offset)][chosen]
-    return low, low + int(offset @ strides(grid))
-
-
-def edge_pairs(grid: Grid, values: Floats, offset: Ints) -> tuple[Floats, Floats]:
-    """Nodal values at the low and high ends of all edges along an offset, each of the shape of their low ends."""
-    field = values.reshape(grid.shape)
-    low = field[tuple(slice(0, grid.cells + 1 - step) for step in offset)]
-    high = field[tuple(slice(step, None) for step in offset)]
-    return low, high
-
-
 def coordinates(grid: Grid, nodes: Ints) -> Floats:
-    """Coordinates of nodes by their flat numbers, shape (n, dim), Å."""
-    return np.stack([grid.axis[number] for number in np.unravel_index(nodes, grid.shape)], axis=-1)
+    """Coordinates of nodes by their flat numbers, shape (*nodes.shape, dim), Å."""
+    found = np.empty((nodes.size, grid.dim))
+    _fill_coordinates(np.ravel(nodes), grid.axis, found)
+    return found.reshape(*nodes.shape, grid.dim)
+
+
+@compiled
+def _fill_coordinates(nodes: Ints, axis: Floats, found: Floats) -> None:
+    for row in range(len(nodes)):
+        rest = nodes[row]
+        for number in range(found.shape[1] - 1, -1, -1):
+            found[row, number] = axis[rest % len(axis)]
+            rest //= len(axis)
+
+
+def node_points(grid: Grid) -> Floats:
+    """Coordinates of all nodes as `Grid.points`, in a fraction of its time."""
+    return np.asarray(_node_points(grid.axis, grid.dim))
+
+
+@compiled
+def _node_points(axis: Floats, dim: int) -> Floats:
+    count = len(axis)
+    points = np.empty((count**dim, dim))
+    for row in range(count ** (dim - 1)):
+        for j in range(count):
+            node = row * count + j
+            points[node, dim - 1] = axis[j]
+            points[node, dim - 2] = axis[row % count]
+            if dim == 3:
+                points[node, 0] = axis[row // count]
+    return points
 
 
 def corner_views(nodal: NDArray[np.generic], grid: Grid, kind: int) -> list[NDArray[np.generic]]:

@@ -1,22 +1,25 @@
-"""Quadrature on the two sides of a flat cut through simplices, and on the cut itself, in any dimension.
+"""Quadrature on the flat pieces of interface, and the share of a simplex on either side of them, compiled.
 
-The pieces are triangulated as a product of simplices (staircase paths): with p negative vertices a_i, q positive
-ones b_j and the points m_ij where ℓ vanishes on the edges, the interface is the union of the simplices along monotone
-paths from m_11 to m_pq, and either side joins those paths to the vertices.
+Where ℓ, affine on a simplex, vanishes on an edge from a vertex a with ℓ <= 0 to one b with ℓ > 0, it does so at the
+share s_ab = ℓ_a/(ℓ_a - ℓ_b) of the way. The piece of interface is the hull of these points: a segment in 2-D, in 3-D a
+triangle, or, between two vertices and two, a quadrangle that is cut along the diagonal from (a₁, b₁) to (a₂, b₂).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from debye.physics.compiled import compiled
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+SMALLEST = 1e-24
+"""Least length or area of a piece, on a simplex of size 1. A piece in the tip of a simplex loses its last digits, but
+never all of its size: means over it divide by that."""
 
 
 @dataclass(frozen=True)
@@ -28,60 +31,132 @@ class Quadrature:
     """
 
     element: Ints
-    """Row of the simplex that a point lies in, shape (m,)."""
+    """Row of the simplex that a point lies in, rising, shape (m,)."""
     barycentric: Floats
     """Barycentric coordinates of the points, shape (m, d+1)."""
     weight: Floats
-    """Weights: shares of the simplex's volume, or physical area on the interface, shape (m,)."""
+    """Weights: length or area, shape (m,)."""
 
 
-@cache
-def staircases(first: int, p: int, q: int) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Monotone lattice paths from (first, 0) to (p-1, q-1)."""
+def edge_points(ell: Floats) -> Floats:
+    """Barycentric coordinates of the points where ℓ vanishes on the edges, shape (n, most, d+1), NaN-padded.
 
-    def walk(i: int, j: int) -> Iterator[tuple[tuple[int, int], ...]]:
-        if (i, j) == (p - 1, q - 1):
-            yield ((i, j),)
-        for i_next, j_next in ((i + 1, j), (i, j + 1)):
-            if i_next < p and j_next < q:
-                for rest in walk(i_next, j_next):
-                    yield ((i, j), *rest)
+    Parameters
+    ----------
+    ell : ndarray, shape (n, d+1)
+        Values of ℓ at the vertices, of both signs in each row.
+    """
+    corners = ell.shape[1]
+    points = np.full((len(ell), (corners // 2) * (corners - corners // 2), corners), np.nan)
+    _fill_edge_points(np.ascontiguousarray(ell), points)
+    return points
 
-    return tuple(walk(first, 0))
+
+@compiled
+def _fill_edge_points(ell: Floats, points: Floats) -> None:
+    count, corners = ell.shape
+    for row in range(count):
+        at = 0
+        for a in range(corners):
+            if ell[row, a] <= 0.0:
+                for b in range(corners):
+                    if ell[row, b] > 0.0:
+                        share = ell[row, b] / (ell[row, b] - ell[row, a])
+                        points[row, at] = 0.0
+                        points[row, at, a], points[row, at, b] = share, 1.0 - share
+                        at += 1
 
 
-@cache
-def pieces(p: int, q: int) -> dict[str, Ints]:
-    """Sub-simplices of a simplex with p negative and q positive vertices.
+def piece_middles(points: Floats, vertices: Floats) -> Floats:
+    """Means of the `edge_points` of each simplex, shape (n, d), Å.
 
-    Returns
-    -------
-    dict
-        "negative", "positive": shape (pieces, p+q); "interface": shape (pieces, p+q-1). Entries number the points:
-        0 … p-1 are a_i, p … p+q-1 are b_j, p+q+i·q+j are m_ij.
+    Parameters
+    ----------
+    points : ndarray, shape (n, most, d+1)
+        Barycentric, NaN-padded.
+    vertices : ndarray, shape (n, d+1, d)
+        Å.
+    """
+    return np.asarray(_piece_middles(points, vertices))
+
+
+@compiled
+def _piece_middles(points: Floats, vertices: Floats) -> Floats:
+    count, corners, dim = vertices.shape
+    middles = np.zeros((count, dim))
+    for row in range(count):
+        given = 0
+        while given < points.shape[1] and np.isfinite(points[row, given, 0]):
+            given += 1
+        for vertex in range(corners):
+            total = 0.0
+            for k in range(given):
+                total += points[row, k, vertex]
+            for axis in range(dim):
+                middles[row, axis] += total / given * vertices[row, vertex, axis]
+    return middles
+
+
+def negative_share(ell: Floats) -> Floats:
+    """Share of each simplex (triangle or tetrahedron) in which ℓ <= 0, shape (n,).
 
     Examples
     --------
-    >>> {side: table.shape for side, table in pieces(2, 2).items()}
-    {'interface': (2, 3), 'negative': (3, 4), 'positive': (3, 4)}
+    >>> negative_share(np.array([[-1.0, 1.0, 1.0], [-1.0, -1.0, 1.0]]))
+    array([0.25, 0.75])
     """
-    zero = p + q
+    return np.asarray(_negative_share(np.ascontiguousarray(ell)))
 
-    def points(path: tuple[tuple[int, int], ...]) -> list[int]:
-        return [zero + i * q + j for i, j in path]
 
-    def swapped(path: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-        return tuple((i, j) for j, i in path)
+@compiled
+def _negative_share(ell: Floats) -> Floats:
+    count, corners = ell.shape
+    found = np.empty(count)
+    along = np.empty(4)
+    for row in range(count):
+        at, negatives = 0, 0
+        for a in range(corners):
+            if ell[row, a] <= 0.0:
+                negatives += 1
+                for b in range(corners):
+                    if ell[row, b] > 0.0:
+                        along[at] = ell[row, a] / (ell[row, a] - ell[row, b])
+                        at += 1
+        tip, rest = 1.0, 1.0
+        for point in range(at):
+            tip *= along[point]
+            rest *= 1.0 - along[point]
+        if negatives == 1:
+            found[row] = tip
+        elif negatives == corners - 1:
+            found[row] = 1.0 - rest
+        else:
+            # Two and two: the tetrahedra a₁a₂m₂₁m₂₂, a₁m₁₁m₁₂m₂₂ and a₁m₁₁m₂₁m₂₂.
+            s11, s12, s21, s22 = along[0], along[1], along[2], along[3]
+            found[row] = s21 * s22 + s11 * s12 * (1.0 - s22) + s11 * s22 * (1.0 - s21)
+    return found
 
-    negative = [[*range(i + 1), *points(path)] for i in range(p) for path in staircases(i, p, q)]
-    positive = [
-        [*range(p, p + j + 1), *points(swapped(path))] for j in range(q) for path in staircases(j, q, p)
-    ]
-    return {
-        "interface": np.array([points(path) for path in staircases(0, p, q)]),
-        "negative": np.array(negative),
-        "positive": np.array(positive),
-    }
+
+def interface_quadrature(ell: Floats, vertices: Floats) -> Quadrature:
+    """Quadrature on the zero set of ℓ in each simplex; weights sum to its area (length in 2-D).
+
+    Parameters
+    ----------
+    ell : ndarray, shape (n, d+1)
+        Values of ℓ at the vertices, of both signs in each row.
+    vertices : ndarray, shape (n, d+1, d)
+        Å.
+    """
+    corners = ell.shape[1]
+    points = edge_points(ell)
+    # Of three or four points NaN-padding leaves the fourth out.
+    pieces = np.ones(len(ell), dtype=np.int64)
+    if corners == 4:
+        pieces += np.isfinite(points[:, 3, 0])
+    element = np.repeat(np.arange(len(ell)), pieces * (corners - 1))
+    barycentric, weight = np.empty((len(element), corners)), np.empty(len(element))
+    _fill_interface(points, pieces, np.ascontiguousarray(vertices), _rule(corners - 2), barycentric, weight)
+    return Quadrature(element, barycentric, weight)
 
 
 def _rule(k: int) -> Floats:
@@ -91,78 +166,50 @@ def _rule(k: int) -> Floats:
     return points
 
 
-def classes(ell: Floats) -> Iterator[tuple[Ints, Floats, int, int]]:
-    """Group simplices by number of negative vertices; yield rows, all points (rows, points, d+1), p and q."""
-    corners = ell.shape[1]
-    order = np.argsort(ell > 0, axis=1, kind="stable")
-    negatives = (ell <= 0).sum(axis=1)
-    for p in range(1, corners):
-        rows = np.flatnonzero(negatives == p)
-        if not rows.size:
-            continue
-        q = corners - p
-        vertices = np.eye(corners)[order[rows]]
-        low = np.take_along_axis(ell[rows], order[rows], axis=1)
-        share = low[:, None, p:] / (low[:, None, p:] - low[:, :p, None])
-        zeros = share[..., None] * vertices[:, :p, None] + (1.0 - share)[..., None] * vertices[:, None, p:]
-        yield rows, np.concatenate([vertices, zeros.reshape(len(rows), p * q, corners)], axis=1), p, q
+@compiled
+def _fill_interface(
+    points: Floats, pieces: Ints, vertices: Floats, rule: Floats, barycentric: Floats, weight: Floats
+) -> None:
+    count, corners, dim = vertices.shape
+    corner, chosen = np.empty((dim, dim)), np.empty(dim, dtype=np.int64)
+    at = 0
+    for row in range(count):
+        size = 0.0
+        for axis in range(dim):
+            low = high = vertices[row, 0, axis]
+            for vertex in range(1, corners):
+                low, high = min(low, vertices[row, vertex, axis]), max(high, vertices[row, vertex, axis])
+            size = max(size, high - low)
+        for piece in range(pieces[row]):
+            # A segment 0 1, a triangle 0 1 2, or of a quadrangle the triangles 0 1 3 and 0 2 3.
+            for k in range(dim):
+                chosen[k] = k
+            if pieces[row] == 2:
+                chosen[1], chosen[2] = piece + 1, 3
+            for k in range(dim):
+                for axis in range(dim):
+                    corner[k, axis] = 0.0
+                    for vertex in range(corners):
+                        corner[k, axis] += points[row, chosen[k], vertex] * vertices[row, vertex, axis]
+            measure = max(_measure(corner), SMALLEST * size ** (dim - 1))
+            for node in range(dim):
+                for vertex in range(corners):
+                    barycentric[at, vertex] = 0.0
+                    for k in range(dim):
+                        barycentric[at, vertex] += rule[node, k] * points[row, chosen[k], vertex]
+                weight[at] = measure / dim
+                at += 1
 
 
-def side_quadrature(ell: Floats, side: str) -> Quadrature:
-    """Quadrature on one side of the zero set of ℓ in each simplex.
-
-    Parameters
-    ----------
-    ell : ndarray, shape (n, k+1)
-        Values of ℓ at the vertices, of both signs in each row.
-    side : {"negative", "positive"}
-
-    Returns
-    -------
-    Quadrature
-        Weights are shares of the simplex: they sum to 1 over both sides.
-    """
-    corners = ell.shape[1]
-    rule = _rule(corners - 1)
-    elements, coordinates, weights = [], [], []
-    for rows, points, p, q in classes(ell):
-        simplices = points[:, pieces(p, q)[side]]
-        share = np.abs(np.linalg.det(simplices))
-        elements.append(np.repeat(rows, share.shape[1] * corners))
-        coordinates.append((rule @ simplices).reshape(-1, corners))
-        weights.append(np.repeat(share.ravel() / corners, corners))
-    return _gather(elements, coordinates, weights, corners)
-
-
-def interface_quadrature(ell: Floats, vertices: Floats) -> Quadrature:
-    """Quadrature on the zero set of ℓ in each simplex; weights sum to its area (length in 2-D).
-
-    Parameters
-    ----------
-    ell : ndarray, shape (n, d+1)
-    vertices : ndarray, shape (n, d+1, d)
-        Å.
-    """
-    corners = ell.shape[1]
-    rule = _rule(corners - 2)
-    elements, coordinates, weights = [], [], []
-    for rows, points, p, q in classes(ell):
-        simplices = points[:, pieces(p, q)["interface"]]
-        corner = np.einsum("nskv,nvx->nskx", simplices, vertices[rows])
-        edges = corner[:, :, 1:] - corner[:, :, :1]
-        gram = np.maximum(np.linalg.det(edges @ np.swapaxes(edges, 2, 3)), 0.0)
-        # A piece in the tip of a simplex loses its last digits: never none at all, means over it divide by its area.
-        least = 1e-24 * np.ptp(vertices[rows], axis=1).max(axis=1, keepdims=True) ** (corners - 2)
-        area = np.maximum(np.sqrt(gram), least) / factorial(corners - 2)
-        elements.append(np.repeat(rows, area.shape[1] * (corners - 1)))
-        coordinates.append((rule @ simplices).reshape(-1, corners))
-        weights.append(np.repeat(area.ravel() / (corners - 1), corners - 1))
-    return _gather(elements, coordinates, weights, corners)
-
-
-def _gather(
-    elements: list[Ints], coordinates: list[Floats], weights: list[Floats], corners: int
-) -> Quadrature:
-    if not elements:
-        return Quadrature(np.zeros(0, dtype=np.int64), np.zeros((0, corners)), np.zeros(0))
-    return Quadrature(np.concatenate(elements), np.concatenate(coordinates), np.concatenate(weights))
+@compiled
+def _measure(corner: Floats) -> float:
+    """Length of a segment in 2-D, area of a triangle in 3-D."""
+    if len(corner) == 2:
+        return float(np.hypot(corner[1, 0] - corner[0, 0], corner[1, 1] - corner[0, 1]))
+    square = 0.0
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        part = (corner[1, j] - corner[0, j]) * (corner[2, k] - corner[0, k])
+        part -= (corner[1, k] - corner[0, k]) * (corner[2, j] - corner[0, j])
+        square += part * part
+    return float(0.5 * np.sqrt(square))

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from debye.errors import GeometryError, explain
 from debye.parameters import Grid
-from debye.physics.mesh import coordinates, edge_offsets, edge_pairs, edges
+from debye.physics.compiled import compiled
+from debye.physics.crossings import NUDGE, edges_within_reach
+from debye.physics.mesh import coordinates, edge_offsets, node_points, strides
 from debye.physics.shapes import Shape, level, values_at
 
 if TYPE_CHECKING:
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-NUDGE = 1e-10
-"""Least |φ| at a node, in cells: a vertex on the interface is moved off it by this much."""
 
 SAMPLE_STEP = 1 / 24
 """Share of an edge below which a stretch of it is not searched for a feature thinner than a cell."""
@@ -77,8 +76,12 @@ def bounds_on(grid: Grid, shape: Shape) -> tuple[Floats, Floats]:
 
 
 def nodal_level_set(grid: Grid, shape: Shape) -> Floats:
-    """Level set at the nodes, flat, nudged off zero; refuses shapes that do not fit the box."""
-    points = grid.points()
+    """Level set at the nodes, flat, nudged off zero; refuses shapes that do not fit the box.
+
+    One sign for all that follows: that of the function whose roots are looked for. A shape with a `level` of its own
+    whose values are distances is asked for it at the nodes within reach of an edge that the interface may cross;
+    elsewhere a distance's sign is not in doubt. Any other level set is asked everywhere.
+    """
     low, high = bounds_on(grid, shape)
     if (low < -grid.half_width).any() or (high > grid.half_width).any():
         raise GeometryError(
@@ -89,23 +92,26 @@ def nodal_level_set(grid: Grid, shape: Shape) -> Floats:
                 "widen the box or move the shape",
             )
         )
-    values, sign = values_at(shape, points), values_at(getattr(shape, "level", shape), points)
-    beyond = ((points < low) | (points > high)).any(axis=1) & (sign < 0)
-    if beyond.any():
+    points = node_points(grid)
+    values = values_at(shape, points)
+    least = NUDGE * grid.spacing
+    if hasattr(shape, "level"):
+        reach = grid.spacing * np.sqrt(grid.dim) if getattr(shape, "is_distance", False) else np.inf
+        near = np.flatnonzero(np.abs(values) <= reach)
+        side = np.where(values_at(shape.level, points[near]) < 0, -1.0, 1.0)
+        values[near] = side * np.maximum(np.abs(values[near]), least)
+    beyond, inside, rim = _settle(values, least, grid.axis, low, high)
+    if beyond >= 0:
         raise GeometryError(
             explain(
                 "solute bounds",
                 f"{low.round(3).tolist()} to {high.round(3).tolist()} Å, and the solute at "
-                f"{points[beyond][0].round(3).tolist()} Å",
+                f"{coordinates(grid, np.array([beyond]))[0].round(3).tolist()} Å",
                 "bounds that hold the whole shape",
                 "widen the bounds",
             )
         )
-    # One sign for all that follows: of the function whose roots are looked for.
-    least = NUDGE * grid.spacing
-    values = np.asarray(np.where(sign < 0, -1.0, 1.0) * np.maximum(np.abs(values), least))
-    inside = (values < 0).reshape(grid.shape)
-    if not inside.any():
+    if not inside:
         raise GeometryError(
             explain(
                 "solute",
@@ -114,8 +120,7 @@ def nodal_level_set(grid: Grid, shape: Shape) -> Floats:
                 "use more cells",
             )
         )
-    core = (slice(2, -2),) * grid.dim
-    if inside.sum() > inside[core].sum():
+    if rim:
         raise GeometryError(
             explain(
                 "solute",
@@ -125,6 +130,41 @@ def nodal_level_set(grid: Grid, shape: Shape) -> Floats:
             )
         )
     return values
+
+
+@compiled
+def _settle(values: Floats, least: float, axis: Floats, low: Floats, high: Floats) -> tuple[int, int, int]:
+    """Nudge values off zero; count nodes.
+
+    Returns
+    -------
+    int
+        The first node that is inside but out of bounds, -1 if none.
+    int
+        Nodes inside.
+    int
+        Those of them on the box or next to it.
+    """
+    count, dim = len(axis), len(low)
+    beyond, inside, rim = -1, 0, 0
+    for node in range(len(values)):
+        value = values[node]
+        if value < 0.0:
+            values[node] = min(value, -least)
+            inside += 1
+            edge, out = False, False
+            rest = node
+            for number in range(dim - 1, -1, -1):
+                place = rest % count
+                rest //= count
+                edge |= place < 2 or place >= count - 2
+                out |= axis[place] < low[number] or axis[place] > high[number]
+            rim += edge
+            if out and beyond < 0:
+                beyond = node
+        elif value < least:
+            values[node] = least
+    return beyond, inside, rim
 
 
 def refuse_unresolved(cut: Cut, shape: Shape, typical: float) -> None:
@@ -157,26 +197,24 @@ def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats, typical: 
     Two such edges are no feature: one that a smooth interface merely grazes, bending little and crossing it at small
     angles, and one that runs past the tip of a corner. Returns the number of the latter.
     """
-    field = values.reshape(grid.shape)
-    steepest = max(np.abs(np.diff(field, axis=axis)).max() / grid.spacing for axis in range(grid.dim))
+    offsets = edge_offsets(grid.dim)
+    # On any other edge the level set cannot reach zero between its ends.
+    low, number, reach = edges_within_reach(grid, values)
+    high, start = low + (offsets @ strides(grid))[number], coordinates(grid, low)
+    step = np.asarray(grid.spacing * offsets[number], dtype=float)
+    edge, share = _second_crossings(shape, start, step, values[low], values[high], reach[number])
     corners = 0
-    for offset in edge_offsets(grid.dim):
-        low_values, high_values = edge_pairs(grid, values, offset)
-        # On any other edge the level set cannot reach zero between its ends.
-        length = grid.spacing * np.sqrt(offset.sum())
-        chosen = (low_values < 0) == (high_values < 0)
-        chosen &= np.abs(low_values) + np.abs(high_values) <= steepest * length
-        low, high = edges(grid, offset, chosen)
-        start, step = coordinates(grid, low), grid.spacing * offset
-        edge, share = _second_crossings(shape, start, step, values[low], values[high], steepest * length)
-        if not edge.size:
-            continue
-        ends = (values[low][edge], values[high][edge])
-        grazed, middle, value = _grazed(shape, start[edge], step, share, ends, typical * grid.spacing)
+    # Seldom is there any; then one direction after the other.
+    for direction in np.unique(number[edge]):
+        chosen = number[edge] == direction
+        rows, shares = edge[chosen], share[chosen]
+        along = grid.spacing * offsets[direction]
+        ends = (values[low[rows]], values[high[rows]])
+        grazed, middle, value = _grazed(shape, start[rows], along, shares, ends, typical * grid.spacing)
         steep = np.flatnonzero(~grazed)
         thick = _thickens(shape, middle[steep], value[steep], grid.spacing, typical * grid.spacing)
         if not thick.all():
-            place = middle[steep[~thick][0]].round(3).tolist()
+            place = middle[steep[~thick]][0].round(3).tolist()
             raise GeometryError(
                 explain(
                     "solute",
@@ -185,12 +223,12 @@ def _refuse_double_crossings(grid: Grid, shape: Shape, values: Floats, typical: 
                     REMEDY,
                 )
             )
-        corners += len(np.unique(edge[steep]))
+        corners += len(np.unique(rows[steep]))
     return corners
 
 
 def _second_crossings(
-    shape: Shape, start: Floats, step: Floats, low: Floats, high: Floats, most_change: float
+    shape: Shape, start: Floats, step: Floats, low: Floats, high: Floats, most_change: Floats
 ) -> tuple[Ints, Floats]:
     """Find points on the far side of the interface on edges whose ends are on one side: edge rows and shares t.
 
@@ -202,14 +240,14 @@ def _second_crossings(
     edges_found, shares = [row[:0]], [begin[:0]]
     while row.size:
         middle = 0.5 * (begin + end)
-        value = np.asarray(shape(start[row] + middle[:, None] * step), dtype=float)
+        value = np.asarray(shape(start[row] + middle[:, None] * step[row]), dtype=float)
         far = (value < 0) != (low[row] < 0)
         edges_found.append(row[far])
         shares.append(middle[far])
-        clear = np.abs(value) / most_change
+        clear = np.abs(value) / most_change[row]
         row = np.tile(row, 2)
         begin, end = np.append(begin, middle + clear), np.append(middle - clear, end)
-        left = np.tile(~far, 2) & (end - begin > SAMPLE_STEP)
+        left = np.flatnonzero(np.tile(~far, 2) & (end - begin > SAMPLE_STEP))
         row, begin, end = row[left], begin[left], end[left]
     return np.concatenate(edges_found), np.concatenate(shares)
 
@@ -282,7 +320,7 @@ def _unit(vectors: Floats) -> Floats:
 def _refuse_bends(cut: Cut, shape: Shape, typical: float) -> int:
     """Compare the middles of the flat pieces with the true interface; returns the number of those that bend."""
     cell = typical * cut.grid.spacing
-    middle = np.nanmean(cut.edge_points() @ cut.vertices, axis=1)
+    middle = cut.middles()
     sagitta = np.abs(np.asarray(shape(middle), dtype=float)) / cell
     worst = int(np.argmax(sagitta))
     if sagitta[worst] > MOST_CORNER_SAGITTA:

@@ -8,14 +8,15 @@ the same zero set, a shape offers it as ``level``; signs and roots use that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from debye.errors import GeometryError, explain
+from debye.physics import outline, quadrics
 
 Floats = NDArray[np.float64]
 
@@ -114,6 +115,16 @@ def _point(shape: str, center: Sequence[float], dims: tuple[int, ...]) -> tuple[
     return found
 
 
+def _packed(points: ArrayLike, dim: int) -> Floats:
+    """Points as the compiled loops take them, which do not look whether they have `dim` coordinates."""
+    found = np.ascontiguousarray(points, dtype=float)
+    if found.ndim != 2 or found.shape[1] != dim:
+        raise GeometryError(
+            explain("points", f"shape {found.shape}", f"(n, {dim})", f"give {dim} coordinates each")
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Ball:
     """Disc (2-D) or ball (3-D).
@@ -154,7 +165,8 @@ class Ball:
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        return np.asarray(np.sqrt(((points - np.asarray(self.center)) ** 2).sum(axis=1)) - self.radius)
+        points = _packed(points, len(self.center))
+        return np.asarray(quadrics.ball_distances(points, np.array(self.center), self.radius))
 
 
 @dataclass(frozen=True)
@@ -199,8 +211,9 @@ class Ellipsoid:
         turn[:2, :2] = [[cosine, -sine], [sine, cosine]]
         return turn
 
-    def _local(self, points: Floats) -> Floats:
-        return np.asarray((points - np.asarray(self.center)) @ self._rotation())
+    def _frame(self) -> tuple[Floats, Floats, float, float]:
+        """Center, semi-axes, cosine and sine as `quadrics` takes them."""
+        return np.array(self.center), np.array(self.semi_axes), np.cos(self.angle), np.sin(self.angle)
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:
@@ -211,27 +224,11 @@ class Ellipsoid:
 
     def level(self, points: Floats) -> Floats:
         """Σ (y_i/a_i)² - 1: the zero set and sign of the distance, at a fraction of its cost."""
-        return np.asarray(((self._local(points) / np.asarray(self.semi_axes)) ** 2).sum(axis=1) - 1.0)
+        return np.asarray(quadrics.ellipsoid_levels(_packed(points, len(self.center)), *self._frame()))
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        axes = np.asarray(self.semi_axes)
-        # On an axis of symmetry the closest point is a limit: a nudge far below round-off of the result takes it.
-        y = np.maximum(np.abs(self._local(points)), 1e-14 * axes.min())
-        # F(s) = Σ (a_i y_i/(s + a_i² - min a²))² - 1 falls and is convex on s > 0: start left of its root. Writing it
-        # in s and not in s - min a² keeps the digits of a small s.
-        excess = axes**2 - axes.min() ** 2
-        s = (axes * y - excess).max(axis=1)
-        for _ in range(100):
-            ratio = axes * y / (s[:, None] + excess)
-            value = (ratio**2).sum(axis=1) - 1.0
-            step = value / (2 * (ratio**2 / (s[:, None] + excess)).sum(axis=1))
-            s = s + step
-            if (np.abs(step) <= 1e-14 * s).all():
-                break
-        closest = axes**2 * y / (s[:, None] + excess)
-        distance = np.sqrt(((y - closest) ** 2).sum(axis=1))
-        return np.asarray(np.where(self.level(points) < 0, -distance, distance))
+        return np.asarray(quadrics.ellipsoid_distances(_packed(points, len(self.center)), *self._frame()))
 
 
 @dataclass(frozen=True)
@@ -239,7 +236,7 @@ class Star:
     """Star r(θ) = R (1 + Σ a_k cos(kθ + p_k)), k = 2, 3, … (2-D).
 
     The signed distance starts from the nearest of many points of the curve and ends with Newton's method for the
-    foot of the perpendicular.
+    foot of the perpendicular (`debye.physics.outline`).
 
     Raises
     ------
@@ -257,10 +254,8 @@ class Star:
     radius: float
     amplitudes: Sequence[float]
     phases: Sequence[float]
-    _tree: cKDTree = field(init=False, repr=False, compare=False)
 
     is_distance: ClassVar[bool] = True
-    SAMPLES: ClassVar[int] = 1024
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _point("star", self.center, (2,)))
@@ -280,54 +275,23 @@ class Star:
             raise GeometryError(
                 explain("star amplitudes", self.amplitudes, "Σ|a_k| < 1", "make them smaller")
             )
-        theta = np.linspace(0.0, 2 * np.pi, self.SAMPLES, endpoint=False)
-        object.__setattr__(self, "_tree", cKDTree(self._curve(theta)[0]))
 
-    def _radius(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
-        """R(θ) and its first two derivatives."""
-        value, first, second = np.ones_like(theta), np.zeros_like(theta), np.zeros_like(theta)
-        for k, (amplitude, phase) in enumerate(zip(self.amplitudes, self.phases, strict=True), start=2):
-            cosine, sine = amplitude * np.cos(k * theta + phase), amplitude * np.sin(k * theta + phase)
-            value += cosine
-            first -= k * sine
-            second -= k * k * cosine
-        return self.radius * value, self.radius * first, self.radius * second
-
-    def _curve(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
-        """γ(θ) - center and its first two derivatives, each of shape (n, 2)."""
-        radius, first, second = self._radius(theta)
-        along = np.stack([np.cos(theta), np.sin(theta)], axis=1)
-        across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        return (
-            radius[:, None] * along,
-            first[:, None] * along + radius[:, None] * across,
-            (second - radius)[:, None] * along + 2 * first[:, None] * across,
-        )
+    @cached_property
+    def _outline(self) -> outline.Outline:
+        return outline.outline(self.radius, np.array(self.amplitudes), np.array(self.phases))
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:
         """See `Shape.bounds`."""
         center = np.asarray(self.center)
-        curve = self._curve(np.linspace(0.0, 2 * np.pi, self.SAMPLES, endpoint=False))[0]
-        return center + curve.min(axis=0), center + curve.max(axis=0)
+        curve = self._outline.samples[6:]
+        return center + curve.min(axis=1), center + curve.max(axis=1)
 
     def level(self, points: Floats) -> Floats:
         """R - R(θ): the zero set and sign of the distance, at a fraction of its cost."""
-        local = points - np.asarray(self.center)
-        theta = np.arctan2(local[:, 1], local[:, 0])
-        return np.asarray(np.hypot(local[:, 0], local[:, 1]) - self._radius(theta)[0])
+        center, tables = np.array(self.center), self._outline
+        return np.asarray(outline.levels(_packed(points, 2), center, tables.radius, tables.modes))
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        local = points - np.asarray(self.center)
-        spacing = 2 * np.pi / self.SAMPLES
-        theta: Floats = np.asarray(self._tree.query(local)[1] * spacing, dtype=float)
-        for _ in range(4):
-            curve, tangent, bend = self._curve(theta)
-            gap = curve - local
-            slope = (tangent**2).sum(axis=1) + (gap * bend).sum(axis=1)
-            # Where the foot is not unique (the medial axis) the slope vanishes: the nearest sample is good enough.
-            step = np.where(slope > 0, (gap * tangent).sum(axis=1) / np.where(slope > 0, slope, 1.0), 0.0)
-            theta = theta - np.clip(step, -spacing, spacing)
-        distance = np.sqrt(((self._curve(theta)[0] - local) ** 2).sum(axis=1))
-        return np.asarray(np.where(self.level(points) < 0, -distance, distance))
+        return np.asarray(outline.distances(_packed(points, 2), np.array(self.center), *self._outline))
