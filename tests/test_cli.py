@@ -108,7 +108,7 @@ def test_truncated_file_is_named_by_info(folder):
 @pytest.fixture
 def shards(folder):
     """A frozen slice and the shards it names."""
-    part = MergeSlice(code=code_digest(), split="train", members=(("disc", 0), ("disc", 1)))
+    part = MergeSlice(code=code_digest(), split="train", members={"disc": (0, 1)})
     store.write_text(folder / "merge.json", part.text())
     for path, seed in zip(part.shards(folder / "shards"), (0, 1), strict=True):
         store.write(schema.mock(seed=seed), path)

@@ -176,6 +176,12 @@ def test_shards_are_named_as_in_the_workflow(raw: dict[str, Any]) -> None:
     assert names == ["s/disc/seed0.nc", "s/disc/seed1.nc", "s/star/seed0.nc", "s/star/seed1.nc"]
 
 
+def test_slices_of_thousands_of_shards_fit_a_command_line(raw: dict[str, Any]) -> None:
+    """The workflow's rule `freeze` hands the text to a shell: Linux allows an argument 128 KiB."""
+    raw["splits"]["train"]["seeds"] = list(range(5000))
+    assert len(slices(Config(**raw))["merge/train"].text()) < 100_000
+
+
 def test_other_code_is_refused(raw: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "slice.json"
     part = slices(Config(**raw))["models/tiny"].model_copy(update={"code": "0123456789abcdef"})

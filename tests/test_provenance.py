@@ -75,7 +75,7 @@ def test_every_module_stands_in_a_digest_or_decides_nothing() -> None:
     modules = {path.name for path in PACKAGE.glob("*.py")} | {
         path.parent.name for path in PACKAGE.glob("*/*.py")
     }
-    assert modules == {*GROUND, *LAYERS, "__init__.py", "cli.py", "info.py"}
+    assert modules == {*GROUND, *LAYERS, "__init__.py", "cli.py", "info.py", "planning"}
 
 
 def test_templates_count(package: Path) -> None:
@@ -159,9 +159,9 @@ def test_a_machine_s_own_build_is_no_other_version() -> None:
 @pytest.mark.usefixtures("elsewhere")
 def test_a_missing_library_is_named_not_raised() -> None:
     """`snakemake -n` has to work on a login node without every library."""
-    assert library_versions("physics") == {"numpy": "1.2", "scipy": "1.2", "pyamg": "none"}
+    assert library_versions("physics") == {"numpy": "1.2", "scipy": "1.2", "numba": "1.2", "pyamg": "none"}
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_every_file_says_what_it_was_computed_with() -> None:
-    assert source() == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, pyamg none, torch 9.8.7)"
+    assert source() == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, numba 1.2, pyamg none, torch 9.8.7)"

@@ -17,6 +17,7 @@ import click
 from debye import provenance
 from debye.errors import ConfigError, DebyeError, explain
 from debye.progress import set_up_logging
+from debye.threads import one_thread_from_now_on
 
 FILE = click.Path(path_type=Path)
 
@@ -42,6 +43,7 @@ DEVICES = click.Choice(["auto", "cpu", "cuda"])
 def cli(quiet: bool) -> None:
     """Poisson-Boltzmann: solve, make data sets, train networks, analyse their errors."""
     set_up_logging(verbose=not quiet)
+    one_thread_from_now_on()
 
 
 @cli.command()
@@ -77,6 +79,41 @@ def info(file: Path) -> None:
     from debye.info import summary
 
     click.echo(summary(file))
+
+
+@cli.command()
+@click.option(
+    "--configfile",
+    "files",
+    type=FILE,
+    multiple=True,
+    default=["config.yaml"],
+    show_default=True,
+    help="A whole configuration, as for Snakemake; of several, the last one's keys count.",
+)
+@click.option("--config", "entries", multiple=True, metavar="KEY=VALUE", help="A key on top of the file.")
+@click.option("--shapes", default=4, show_default=True, type=click.IntRange(min=1), help="Timed in a family.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, writable=True),
+    default=Path(),
+    show_default="here",
+    help="Folder on the disk of the results; temporary files are made there.",
+)
+@click.option("--json", "machine", is_flag=True, help="Print JSON: seconds, bytes, counts.")
+def plan(
+    files: tuple[Path, ...], entries: tuple[str, ...], shapes: int, directory: Path, machine: bool
+) -> None:
+    """Say what the samples of a configuration will cost: time, disk, memory, jobs.
+
+    A small shard of each family and a small merge are timed here; nothing else is run.
+    """
+    from debye.config import merged_config
+    from debye.planning.table import as_json, as_text
+    from debye.planning.timing import timed_plan
+
+    made = timed_plan(merged_config(files, entries), shapes, directory)
+    click.echo(as_json(made) if machine else as_text(made))
 
 
 @cli.command()

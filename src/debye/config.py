@@ -6,11 +6,14 @@ milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from debye.errors import ConfigError, explain
 from debye.families import Family
 from debye.parameters import (
     LARGEST_CONTRAST,
@@ -302,11 +305,45 @@ class Config(Model):
 
 
 def load_config(path: str | Path) -> Config:
-    """Read and check a workflow configuration.
+    """Read and check a workflow configuration; `ConfigError` names the place of everything that is wrong."""
+    return Config(**load_yaml(path))
+
+
+def merged_config(paths: Sequence[str | Path], entries: Sequence[str] = ()) -> Config:
+    """Read a configuration as Snakemake does.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Files, as after `--configfile`: the later ones' keys count.
+    entries : sequence of str
+        `key=value` on top, as after `--config`; the value is YAML.
 
     Raises
     ------
     ConfigError
         With the place of everything that is wrong.
     """
-    return Config(**load_yaml(path))
+    merged: dict[str, Any] = {}
+    for path in paths:
+        _update(merged, load_yaml(path))
+    for entry in entries:
+        key, sign, text = entry.partition("=")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            sign = ""
+        if not (key and sign):
+            raise ConfigError(
+                explain(f"--config {entry}", "no key and value", "key=value", "write it in YAML")
+            )
+        _update(merged, {key: value})
+    return Config(**merged)
+
+
+def _update(content: dict[str, Any], more: dict[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(content.get(key), dict):
+            _update(content[key], value)
+        else:
+            content[key] = value

@@ -120,11 +120,13 @@ class MergeSlice(Frozen):
     """Which shards make a split, and the code of the format."""
 
     split: str
-    members: tuple[tuple[Name, int], ...] = Field(description="every (family, seed) of the split")
+    members: dict[Name, tuple[int, ...]] = Field(description="family → its seeds in the split")
 
     def shards(self, folder: Path) -> list[Path]:
         """Paths of the shards below `folder`, as the workflow names them."""
-        return [folder / geometry / f"seed{seed}.nc" for geometry, seed in self.members]
+        return [
+            folder / geometry / f"seed{seed}.nc" for geometry, seeds in self.members.items() for seed in seeds
+        ]
 
 
 class FloorSlice(Frozen):
@@ -216,7 +218,8 @@ def slices(config: Config) -> dict[str, Frozen]:
         for geometry in split.geometries
     }
     for name, split in config.splits.items():
-        frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=tuple(split.shards()))
+        members = {geometry: split.seeds_of(geometry) for geometry in split.geometries}
+        frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=members)
     frozen["floor"] = FloorSlice(code=physics, equation=equation, floor=config.floor)
     for model, network in config.models.items():
         frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)

@@ -1,19 +1,18 @@
-"""The merge: shards of a split into one data set, checked first and then copied block by block.
+"""The merge: shards of a split into one data set, read once: what they are first, then their values, block by block.
 
-Memory: one shard is open at a time and one block of `store.BLOCK` samples is held, so the peak does not depend on the
-number of samples or of shards (`benchmarks/merge.py` measures it).
+Memory: one shard is open at a time and a block of one variable is held, `streaming.BLOCK_BYTES` long, so the peak does
+not depend on the number of samples or of shards (`benchmarks/merge.py` measures it, and the speed beside a plain copy).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import dask
 import netCDF4
 import numpy as np
 
@@ -21,7 +20,8 @@ from debye import schema
 from debye.errors import FormatError, explain
 from debye.parameters import Grid
 from debye.progress import track
-from debye.store import BLOCK, ContentDigest, atomic, open_raw
+from debye.store import ContentDigest, atomic, open_raw
+from debye.streaming import blocks, create
 
 Identity = tuple[str, int, int]
 
@@ -66,9 +66,7 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
     """
     if not paths:
         raise FormatError(explain("merge", "no shards", "at least one", "name the shards to merge"))
-    # One thread: HDF5 serialises reading anyway, and each further thread would hold a further block.
-    with dask.config.set(scheduler="synchronous"):
-        shards = [_checked(Path(path)) for path in track(paths, len(paths), "checking shards")]
+    shards = [_checked(Path(path)) for path in track(paths, len(paths), "checking shards")]
     shards.sort(key=lambda shard: shard.first)
     _refuse_other_grids(shards)
     _refuse_repetition(shards)
@@ -77,7 +75,7 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
     attributes = schema.root_attributes(title, json.dumps(configurations), code_digest, parameters)
     attributes["shards"] = json.dumps(["/".join(shard.path.parts[-2:]) for shard in shards])
     with atomic(out) as temporary, netCDF4.Dataset(temporary, "w", format="NETCDF4") as merged:
-        _create(merged, shards)
+        create(merged, shards[0].grid, _sizes(shards))
         digest = _copy(merged, shards)
         attributes["content_digest"] = digest.hexdigest(shards[0].grid, parameters)
         merged.setncatts(attributes)
@@ -85,11 +83,10 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
 
 
 def _checked(path: Path) -> Shard:
-    """Read a shard once, all of it, and keep what the merge needs to know."""
+    """What the merge needs to know of a shard, without its fields; see `_aside` for one that is no shard."""
     try:
-        dataset = open_raw(path)
-        try:
-            grid = schema.validate(dataset, str(path))
+        with open_raw(path, block=None) as dataset:
+            grid = schema.validate(dataset, str(path), values=False)
             columns = (dataset[name].values.tolist() for name in ("geometry", "seed", "index"))
             identities: list[Identity] = list(zip(*columns, strict=True))
             if not identities or any(one >= two for one, two in pairwise(identities)):
@@ -112,14 +109,17 @@ def _checked(path: Path) -> Shard:
                 configuration=str(dataset.attrs["configuration"]),
                 geometry_parameters=schema.parameter_names(dataset),
             )
-        finally:
-            dataset.close()
     except FormatError as error:
         if not path.exists():
             raise
-        aside = Path(f"{path}.corrupt")
-        path.replace(aside)
-        raise FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)") from None
+        raise _aside(path, error) from None
+
+
+def _aside(path: Path, error: FormatError) -> FormatError:
+    """Move a shard that cannot be merged aside, so that the next run makes it anew; the error that says so."""
+    aside = Path(f"{path}.corrupt")
+    path.replace(aside)
+    return FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)")
 
 
 def _refuse_other_grids(shards: Sequence[Shard]) -> None:
@@ -173,53 +173,53 @@ def _configurations(shards: Sequence[Shard]) -> dict[str, Any]:
     return configurations
 
 
-def _create(merged: netCDF4.Dataset, shards: Sequence[Shard]) -> None:
-    """Dimensions, coordinates and empty variables of the data set."""
-    grid = shards[0].grid
-    axes = schema.AXES[: grid.dim]
-    sizes = {
+def _sizes(shards: Sequence[Shard]) -> dict[str, int]:
+    """Dimensions of the data set: all samples, and the longest rows."""
+    return {
         "sample": sum(shard.samples for shard in shards),
-        **dict.fromkeys(axes, grid.cells + 1),
         "charge": max(shard.charges for shard in shards),
-        "axis": grid.dim,
         "parameter": max(shard.parameters for shard in shards),
     }
-    for name, size in sizes.items():
-        merged.createDimension(name, size)
-    for name in axes:
-        coordinate = merged.createVariable(name, "f8", (name,), fill_value=False)
-        coordinate.setncatts(schema.coordinate_attributes(name))
-        coordinate[:] = grid.axis
-    for name, variable in schema.VARIABLES.items():
-        dims = variable.dims_on(grid.dim)
-        if variable.dtype == "str":
-            made = merged.createVariable(name, str, dims)
-        else:
-            chunks = (1, *grid.shape) if "grid" in variable.dims else None
-            made = merged.createVariable(name, variable.dtype, dims, chunksizes=chunks, fill_value=False)
-        made.setncatts(schema.variable_attributes(name))
 
 
 def _copy(merged: netCDF4.Dataset, shards: Sequence[Shard]) -> ContentDigest:
-    """Copy the samples of all shards in order, ragged rows padded, and digest them on the way."""
+    """Copy the samples of all shards in order, ragged rows padded, and check and digest them on the way."""
     digest = ContentDigest()
     position = 0
     for shard in track(shards, len(shards), "merging shards"):
         with netCDF4.Dataset(shard.path) as source:
             source.set_auto_mask(False)
-            for start, stop in _blocks(shard.samples):
-                for name in schema.VARIABLES:
-                    target = merged[name]
-                    values = _padded(name, source[name][start:stop], target.shape[1:])
-                    target[position + start : position + stop] = values
-                    digest.update(name, values)
+            for names in _together():
+                for rows in blocks(source[names[0]]):
+                    for name in names:
+                        target = merged[name]
+                        values = _padded(name, _read(source, name, rows, shard.path), target.shape[1:])
+                        target[position + rows.start : position + rows.stop] = values
+                        digest.update(name, values)
         position += shard.samples
     return digest
 
 
-def _blocks(samples: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, samples, BLOCK):
-        yield start, min(start + BLOCK, samples)
+def _together() -> list[list[str]]:
+    """Variables that are copied in step: the fields, which a shard holds sample by sample; each other one alone."""
+    fields = [name for name, variable in schema.VARIABLES.items() if "grid" in variable.dims]
+    return [fields, *([name] for name in schema.VARIABLES if name not in fields)]
+
+
+def _read(source: netCDF4.Dataset, name: str, rows: slice, path: Path) -> np.ndarray:
+    """Samples of a variable of a shard, checked; only what goes wrong here is the shard's fault."""
+    try:
+        values = np.asarray(source[name][rows])
+        schema.refuse_not_finite(name, values, f"{path}: variable {name}")
+    except (OSError, RuntimeError) as error:
+        found = " ".join(str(error).split())
+        unreadable = FormatError(
+            explain(f"{path}: variable {name}", found, "readable values", "make it anew")
+        )
+        raise _aside(path, unreadable) from None
+    except FormatError as error:
+        raise _aside(path, error) from None
+    return values
 
 
 def _padded(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -17,6 +17,7 @@ GROUND = (
     "units.py",
     "seeds.py",
     "progress.py",
+    "threads.py",
     "provenance.py",
     "parameters.py",
     "config.py",
@@ -24,15 +25,17 @@ GROUND = (
     "frozen.py",
     "schema.py",
     "store.py",
+    "streaming.py",
     "merging.py",
 )
-"""What every layer stands on; every sample passes through `progress.py`. `cli.py` and `info.py` decide nothing."""
+"""What every layer stands on; every sample passes through `progress.py`. `cli.py`, `info.py` and `planning`
+decide nothing."""
 
 LAYERS = ("physics", "learning", "analysis")
 
 LIBRARIES: dict[str | None, tuple[str, ...]] = {
     None: ("numpy", "xarray", "netCDF4"),
-    "physics": ("numpy", "scipy", "pyamg"),
+    "physics": ("numpy", "scipy", "numba", "pyamg"),
     "learning": ("numpy", "torch"),
     "analysis": ("numpy", "xarray"),
 }

@@ -141,9 +141,8 @@ def grid_of(dataset: xr.Dataset) -> Grid:
         raise FormatError(explain("grid", f"axes {axes}", "coordinates x, y[, z]", "make the file anew"))
     first = np.asarray(dataset[axes[0]].values, dtype=float)
     if not np.isfinite(first).all() or first.size < 5 or first[-1] <= 0:
-        raise FormatError(
-            explain("coordinate x", "no rising box", "the nodes of a centred box", "make the file anew")
-        )
+        expected = "the nodes of a centred box"
+        raise FormatError(explain("coordinate x", "no rising box", expected, "make the file anew"))
     grid = Grid(cells=first.size - 1, half_width=float(first[-1]), dim=len(axes))  # type: ignore[arg-type]
     for name in axes:
         values = np.asarray(dataset[name].values, dtype=float)
@@ -257,7 +256,14 @@ def _validate_variable(array: xr.DataArray, variable: Variable, where: str, dim:
             raise FormatError(explain(where, f"type {array.dtype}", "text", remedy))
     elif array.dtype != np.dtype(variable.dtype):
         raise FormatError(explain(where, f"type {array.dtype}", variable.dtype, remedy))
-    elif values and variable.finite and not bool(np.isfinite(array).all()):
+    elif values:
+        refuse_not_finite(str(array.name), array, where)
+
+
+def refuse_not_finite(name: str, values: Any, where: str) -> None:
+    """Raise `FormatError` if a value of a variable of the format is NaN or infinite and must not be."""
+    variable = VARIABLES[name]
+    if variable.finite and variable.dtype != "str" and not bool(np.isfinite(values).all()):
         raise FormatError(explain(where, "NaN or inf", "finite values", "delete the file and make it anew"))
 
 

@@ -123,8 +123,14 @@ def written(dataset: xr.Dataset, path: str | Path) -> Iterator[None]:
 netCDF4.set_chunk_cache(size=4096, nelems=1, preemption=1.0)
 
 
-def open_raw(path: str | Path) -> xr.Dataset:
-    """Open a netCDF file lazily in blocks of samples, or say why not.
+def open_raw(path: str | Path, block: int | None = BLOCK) -> xr.Dataset:
+    """Open a netCDF file lazily, or say why not.
+
+    Parameters
+    ----------
+    path : str or Path
+    block : int or None
+        Samples in a block of the dask arrays; None for arrays without dask, read when they are asked for.
 
     Raises
     ------
@@ -132,7 +138,8 @@ def open_raw(path: str | Path) -> xr.Dataset:
         If the file is missing, truncated, or no netCDF file.
     """
     try:
-        return xr.open_dataset(path, engine="netcdf4", chunks={"sample": BLOCK}, mask_and_scale=False)
+        chunks = None if block is None else {"sample": block}
+        return xr.open_dataset(path, engine="netcdf4", chunks=chunks, mask_and_scale=False)
     except (OSError, ValueError, RuntimeError) as error:
         found = " ".join(str(error).split()) if Path(path).exists() else "no such file"
         raise FormatError(
@@ -234,8 +241,11 @@ class ContentDigest:
             return
         text = values.dtype.kind in "OUT"
         self._types[name] = f"{'text' if text else values.dtype.str}{list(values.shape[1:])}"
-        content = json.dumps(values.tolist())[1:-1].replace(", ", ",") + "," if text else values.tobytes()
-        self._each[name].update(content.encode() if isinstance(content, str) else content)
+        if text:
+            words = json.dumps(values.tolist())[1:-1].replace(", ", ",") + ","
+            self._each[name].update(words.encode())
+        else:
+            self._each[name].update(np.ascontiguousarray(values).data)
 
     def hexdigest(self, grid: Grid, parameters: Mapping[str, list[str]]) -> str:
         """Digest of all that was added, of the grid, and of the names of the shape parameters."""

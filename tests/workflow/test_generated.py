@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from debye.config import Config
+from debye.config import Config, load_config
 from tests.workflow.workplace import ROOT
 
 SCENARIOS = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "scenarios").glob("*.yaml"))]
@@ -72,6 +72,16 @@ def test_scenarios_satisfy_the_schema(path: Path) -> None:
     jsonschema.validate(content, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content | {"sed": 1}, schema)
+
+
+def test_the_million_is_one() -> None:
+    """Shards are filled with whole shapes."""
+    config = load_config(ROOT / "workflow" / "scenarios" / "million.yaml")
+    splits = config.splits.values()
+    assert sum(len(split.shards()) * split.samples_per_shard for split in splits) == 1_000_000
+    assert {split.samples_per_shard % config.charges_per_shape for split in splits} == {0}
+    assert config.grid.cells == 128
+    assert all(set(split.geometries) == set(config.families) for split in splits)
 
 
 def test_lock_is_exact_and_portable() -> None:

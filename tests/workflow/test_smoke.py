@@ -6,6 +6,7 @@ import html
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 
 from debye.config import load_config
 from debye.frozen import slices
+from debye.planning.plan import jobs
 from debye.provenance import code_digest
 from debye.store import open_dataset
 from tests.workflow.workplace import ROOT, Workplace, jobs_in
@@ -32,6 +34,8 @@ def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace
     for model in config.models:
         expected |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
     assert jobs_in(finished_once[1]) == expected
+    # What `debye plan` announces.
+    assert Counter(job.split()[0] for job in expected) == jobs(config)
 
 
 def test_results_are_where_the_contract_says(finished: Workplace) -> None:

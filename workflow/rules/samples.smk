@@ -15,6 +15,7 @@ rule sample:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=60,
+        # `debye plan` aims at 20 to 60 minutes on the machine where it is asked; a node may be half as fast.
+        runtime=120,
     shell:
         "debye sample --frozen {input.frozen} --seed {wildcards.seed} -o {output.shard} 2>&1 | tee {log}"

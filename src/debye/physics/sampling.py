@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,20 @@ from debye.physics.solution import Solution, sample_content, shape_parameters
 from debye.physics.solve import Prepared, prepare
 from debye.progress import track
 from debye.seeds import generator
-from debye.store import write
+from debye.streaming import streamed
+from debye.threads import one_thread
 
 Floats = NDArray[np.float64]
 log = logging.getLogger("debye")
 
 MOST_POSITIONS = 500
 """Positions drawn for one charge after which the shape counts as too small for the clearance."""
+
+AHEAD = 8
+"""Positions that a shape is asked about at once."""
+
+AT_ONCE = 16
+"""Charge sets on one shape that are drawn and solved together, and so the samples that are held at once."""
 
 
 class NoRoomError(GeometryError):
@@ -108,14 +117,14 @@ def draw_charges(
         If `MOST_POSITIONS` draws in a row find no place.
     """
     sampling = family.charges
-    low, high = shape.bounds
     count = int(random.integers(sampling.count[0], sampling.count[1] + 1))
     positions: list[Floats] = []
     rejected = 0
+    places = _places(shape, grid, random)
     while len(positions) < count:
         for _ in range(MOST_POSITIONS):
-            point = random.uniform(low, high)
-            if distance_inside(shape, point[None], grid.spacing)[0] >= sampling.clearance:
+            point, depth = next(places)
+            if depth >= sampling.clearance:
                 positions.append(point)
                 break
             rejected += 1
@@ -133,6 +142,20 @@ def draw_charges(
     return PointCharges(np.array(positions), values), rejected
 
 
+def _places(shape: Shape, grid: Grid, random: np.random.Generator) -> Iterator[tuple[Floats, float]]:
+    """Positions uniform in a shape's bounds and how deep they lie: drawn one by one, but looked at some ahead."""
+    low, high = shape.bounds
+    while True:
+        state = random.bit_generator.state
+        points = random.uniform(low, high, (AHEAD, len(low)))
+        depths = distance_inside(shape, points, grid.spacing)
+        # The stream moves on by what is taken, so that the next draws do not depend on `AHEAD`.
+        random.bit_generator.state = state
+        for point, depth in zip(points, depths, strict=True):
+            random.random(len(low))
+            yield point, float(depth)
+
+
 def samples(part: ShardSlice, seed: int, indices: range) -> Iterator[Draw]:
     """Draw and solve the samples with the given indices.
 
@@ -143,7 +166,7 @@ def samples(part: ShardSlice, seed: int, indices: range) -> Iterator[Draw]:
     seed : int
         Seed of the shard.
     indices : range
-        Which samples of that seed.
+        Which samples of that seed, in rising order.
 
     Yields
     ------
@@ -155,15 +178,16 @@ def samples(part: ShardSlice, seed: int, indices: range) -> Iterator[Draw]:
     DebyeError
         If a sample is refused `max_draws` times.
     """
-    group, prepared, shapes, positions = -1, None, 0, 0
-    for index in indices:
-        if index // part.charges_per_shape != group:
-            group = index // part.charges_per_shape
-            prepared, shapes, positions = _draw_prepared(part, seed, group)
-        if prepared is not None:
-            yield _draw_sample(part, prepared, seed, index, shapes, positions)
-            # What a shape's own draws refused stands with the first of its samples, so that sums count it once.
-            shapes, positions = 0, 0
+    for group, members in groupby(indices, lambda index: index // part.charges_per_shape):
+        yield from _samples_of_shape(part, seed, group, list(members))
+
+
+def _samples_of_shape(part: ShardSlice, seed: int, group: int, members: list[int]) -> Iterator[Draw]:
+    prepared, shapes, positions = _draw_prepared(part, seed, group)
+    for start in range(0, len(members), AT_ONCE):
+        # What a shape's own draws refused stands with the first of its samples, so that sums count it once.
+        yield from _draw_block(part, prepared, seed, members[start : start + AT_ONCE], shapes, positions)
+        shapes, positions = 0, 0
 
 
 def _words(part: ShardSlice, seed: int) -> tuple[str | int, ...]:
@@ -192,29 +216,60 @@ def _draw_prepared(part: ShardSlice, seed: int, group: int) -> tuple[Prepared, i
     raise _given_up(part, f"seed {seed}, shape {group}", reason)
 
 
-def _draw_sample(
-    part: ShardSlice, prepared: Prepared, seed: int, index: int, shapes: int, positions: int
-) -> Draw:
-    """Charges of a sample and its solution; `shapes` and `positions` were refused before."""
+def _draw_block(
+    part: ShardSlice, prepared: Prepared, seed: int, indices: list[int], shapes: int, positions: int
+) -> list[Draw]:
+    """Samples of one shape, solved together; those refused are drawn again, each from its own next stream.
+
+    `shapes` and `positions` were refused before the first of them.
+    """
     shape, grid = prepared.problem.solute, part.equation.grid
+    accepted: dict[int, Solution] = {}
+    refused_positions = dict.fromkeys(indices, 0) | {indices[0]: positions}
+    refused_solves = dict.fromkeys(indices, 0)
     reason: DebyeError | None = None
-    solves = 0
     for attempt in range(part.max_draws):
-        random = generator(*_words(part, seed), "charges", index, attempt)
+        drawn: dict[int, PointCharges] = {}
+        for index in indices:
+            if index in accepted:
+                continue
+            random = generator(*_words(part, seed), "charges", index, attempt)
+            try:
+                drawn[index], refused = draw_charges(shape, part.family, grid, random)
+            except NoRoomError as error:
+                refused, reason = error.refused, error
+                log.info("%s seed %d sample %d: refused: %s", part.geometry, seed, index, error)
+            refused_positions[index] += refused
+        for index, outcome in zip(drawn, _solve_block(prepared, list(drawn.values())), strict=True):
+            if isinstance(outcome, Solution):
+                accepted[index] = outcome
+                continue
+            refused_solves[index], reason = refused_solves[index] + 1, outcome
+            log.info("%s seed %d sample %d: refused: %s", part.geometry, seed, index, outcome)
+        if len(accepted) == len(indices):
+            return [
+                Draw(
+                    accepted[index],
+                    index,
+                    shapes if index == indices[0] else 0,
+                    refused_positions[index],
+                    refused_solves[index],
+                )
+                for index in indices
+            ]
+    refused_sample = next(index for index in indices if index not in accepted)
+    raise _given_up(part, f"seed {seed}, sample {refused_sample}", reason)
+
+
+def _solve_block(prepared: Prepared, charge_sets: list[PointCharges]) -> list[Solution | SolveError]:
+    """Solutions of charge sets on one shape, in order; the error in the place of one that did not converge."""
+    outcomes: list[Solution | SolveError] = []
+    for charges in charge_sets:
         try:
-            charges, refused = draw_charges(shape, part.family, grid, random)
-            positions += refused
-            solution = prepared.solve(charges)
-        except (NoRoomError, SolveError) as error:
-            reason = error
-            if isinstance(error, NoRoomError):
-                positions += error.refused
-            else:
-                solves += 1
-            log.info("%s seed %d sample %d: refused: %s", part.geometry, seed, index, error)
-        else:
-            return Draw(solution, index, shapes, positions, solves)
-    raise _given_up(part, f"seed {seed}, sample {index}", reason)
+            outcomes.append(prepared.solve(charges))
+        except SolveError as error:
+            outcomes.append(error)
+    return outcomes
 
 
 def _given_up(part: ShardSlice, which: str, reason: DebyeError | None) -> DebyeError:
@@ -227,36 +282,37 @@ def _given_up(part: ShardSlice, which: str, reason: DebyeError | None) -> DebyeE
 def make_shard(part: ShardSlice, seed: int, out: Path) -> None:
     """Draw, solve and write the samples 0 … samples-1 of a seed; the file appears whole or not at all.
 
+    Each sample goes to disk when it is solved, so that memory does not grow with the length of the shard, but for the
+    numbers beside the fields.
+
     Raises
     ------
     DebyeError
         If a sample is refused `max_draws` times.
     """
-    grid = part.equation.grid
-    most = part.family.charges.count[1]
-    rows: list[dict[str, Any]] = []
-    drawn = samples(part, seed, range(part.samples))
-    for draw in track(drawn, part.samples, f"{part.split}/{part.geometry}/seed{seed}"):
-        parameters = shape_parameters(draw.solution.problem.solute)
-        row = sample_content(draw.solution, most) | {
-            "geometry": [part.geometry],
-            "geometry_parameter": [list(parameters.values())],
-            "seed": [seed],
-            "index": [draw.index],
-            "rejected_shapes": [draw.rejected_shapes],
-            "rejected_charges": [draw.rejected_charges],
-            "rejected_solves": [draw.rejected_solves],
-        }
-        for name in ("regular_potential", "level_set"):
-            row[name] = row[name].astype(np.float32)
-        rows.append(row)
-    content = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    which = f"{part.split}/{part.geometry}/seed{seed}"
+    grid, most = part.equation.grid, part.family.charges.count[1]
+    # Every shape of a family has the same parameters.
+    parameters = list(shape_parameters(draw_shape(part.family, grid.dim, np.random.default_rng(0))))
     attributes = schema.root_attributes(
-        f"Debye shard {part.split}/{part.geometry}/seed{seed}",
-        part.model_dump_json(),
-        part.code,
-        {part.geometry: list(parameters)},
+        f"Debye shard {which}", part.model_dump_json(), part.code, {part.geometry: parameters}
     )
-    dataset = schema.build(content, grid, attributes)
-    schema.validate(dataset, str(out))
-    write(dataset, out)
+    sizes = {"sample": part.samples, "charge": most, "parameter": len(parameters)}
+    # `map` lets go of a draw before it asks for the next: no discretisation is held while another is set up.
+    contents = map(partial(_content, part, seed), samples(part, seed, range(part.samples)))
+    with one_thread(), streamed(out, grid, sizes, attributes) as put:
+        for content in track(contents, part.samples, which):
+            put(content)
+
+
+def _content(part: ShardSlice, seed: int, draw: Draw) -> dict[str, Any]:
+    """Arrays of one sample of a shard, its charges padded to the family's most."""
+    return sample_content(draw.solution, part.family.charges.count[1]) | {
+        "geometry": [part.geometry],
+        "geometry_parameter": [list(shape_parameters(draw.solution.problem.solute).values())],
+        "seed": [seed],
+        "index": [draw.index],
+        "rejected_shapes": [draw.rejected_shapes],
+        "rejected_charges": [draw.rejected_charges],
+        "rejected_solves": [draw.rejected_solves],
+    }

@@ -1,0 +1,268 @@
+"""The arithmetic of a plan: from a timed shard of each family to the cost of all samples of a configuration.
+
+A shard takes a start (interpreter, libraries) and a time a sample, a file an overhead and the bytes a sample that the
+format prescribes, a merge the time of its bytes. Nothing is known here of how fast a machine is: every speed comes from
+`debye.planning.timing`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from debye.config import Config, Split
+from debye.families import Family
+from debye.frozen import slices
+from debye.parameters import Grid
+from debye.streaming import sample_bytes
+
+SHORTEST, LONGEST = 20 * 60.0, 60 * 60.0
+"""Seconds that a job of a cluster should last: a shorter one mostly waits in the queue, a longer one loses much when it
+fails."""
+
+Verdict = Literal["fits", "too short", "too long"]
+
+
+@dataclass(frozen=True)
+class ShardTiming:
+    """A small shard of one family, made in a process of its own."""
+
+    samples: int
+    seconds: float
+    """Of the processor, for the samples: what a job takes that has a core of its own."""
+    start_seconds: float
+    """Of the processor, for everything before the first of them, once a job."""
+    elapsed_seconds: float
+    """By the clock, for the samples: more than `seconds` where other programs want the core, or the disk is slow."""
+    file_bytes: int
+    parameters: int
+    """Parameters of a shape of the family."""
+    peak_bytes: int
+    """Memory of the process at its peak."""
+
+    @property
+    def seconds_a_sample(self) -> float:
+        """Seconds of one sample."""
+        return self.seconds / self.samples
+
+    @property
+    def waited(self) -> float:
+        """Share of the clock's time in which the processor did not work on the samples."""
+        return max(0.0, 1.0 - self.seconds / self.elapsed_seconds)
+
+
+@dataclass(frozen=True)
+class MergeTiming:
+    """A small merge of made-up shards on the same grid, in a process of its own."""
+
+    input_bytes: int
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The shards of one split and family."""
+
+    split: str
+    geometry: str
+    shards: int
+    samples: int
+    """In a shard."""
+    seconds: float
+    """For a shard."""
+    file_bytes: int
+    """Of a shard."""
+    memory_bytes: int
+    """Of a shard's job."""
+    suggested: tuple[int, int]
+    """Least and most samples of a shard whose job lasts from `SHORTEST` to `LONGEST`; at most all of the part's."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Merge:
+    """The merge of one split."""
+
+    split: str
+    file_bytes: int
+    """Of the data set."""
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a configuration costs."""
+
+    grid: Grid
+    charges_per_shape: int
+    timed: dict[str, ShardTiming]
+    timed_merge: MergeTiming
+    parts: tuple[Part, ...]
+    merges: tuple[Merge, ...]
+    jobs: dict[str, int]
+    """Rule of the workflow → number of its jobs."""
+
+    @property
+    def samples(self) -> int:
+        """Samples of all splits."""
+        return sum(part.shards * part.samples for part in self.parts)
+
+    @property
+    def shards(self) -> int:
+        """Shards of all splits."""
+        return sum(part.shards for part in self.parts)
+
+    @property
+    def core_hours(self) -> float:
+        """Of all shards."""
+        return sum(part.shards * part.seconds for part in self.parts) / 3600.0
+
+    @property
+    def shard_bytes(self) -> int:
+        """Disk for all shards."""
+        return sum(part.shards * part.file_bytes for part in self.parts)
+
+    @property
+    def dataset_bytes(self) -> int:
+        """Disk for the merged data sets, which stand beside the shards."""
+        return sum(merge.file_bytes for merge in self.merges)
+
+
+def families_sampled(config: Config) -> dict[str, tuple[str, int]]:
+    """Each family that a split samples → the first split that does and its first seed."""
+    found: dict[str, tuple[str, int]] = {}
+    for name, split in config.splits.items():
+        for geometry, seed in split.shards():
+            found.setdefault(geometry, (name, seed))
+    return found
+
+
+def plan(config: Config, timed: Mapping[str, ShardTiming], timed_merge: MergeTiming) -> Plan:
+    """Cost of the samples of a configuration.
+
+    Parameters
+    ----------
+    config : Config
+    timed : mapping
+        Family → timing of a shard of it.
+    timed_merge : MergeTiming
+
+    Returns
+    -------
+    Plan
+    """
+    return Plan(
+        grid=config.grid,
+        charges_per_shape=config.charges_per_shape,
+        timed=dict(timed),
+        timed_merge=timed_merge,
+        parts=tuple(
+            _part(config, name, split, geometry, timed[geometry])
+            for name, split in config.splits.items()
+            for geometry in split.geometries
+        ),
+        merges=tuple(
+            _merge(config, name, split, timed, timed_merge) for name, split in config.splits.items()
+        ),
+        jobs=jobs(config),
+    )
+
+
+def jobs(config: Config) -> dict[str, int]:
+    """Number of jobs of each rule of the workflow, with nothing made yet."""
+    models, families = len(config.models), len(config.studied)
+    return {
+        "freeze": len(slices(config)),
+        "sample": sum(len(split.shards()) for split in config.splits.values()),
+        "merge": len(config.splits),
+        "floor": 1,
+        "train": models,
+        "predict": models,
+        "analyse": models,
+        "penalty_family": families,
+        "penalty_study": 1,
+        "report": 1,
+    }
+
+
+def _part(config: Config, name: str, split: Split, geometry: str, timing: ShardTiming) -> Part:
+    family = config.families[geometry]
+    samples, shards = split.samples_per_shard, len(split.seeds_of(geometry))
+    a_sample = sample_bytes(config.grid, _sizes(family, timing))
+    beside_fields = a_sample - sample_bytes(config.grid, {})
+    low, high = suggestion(timing, config.charges_per_shape, shards * samples)
+    return Part(
+        split=name,
+        geometry=geometry,
+        shards=shards,
+        samples=samples,
+        seconds=timing.start_seconds + samples * timing.seconds_a_sample,
+        file_bytes=_overhead(config.grid, family, timing) + samples * a_sample,
+        # What is kept of each sample until the shard is written, see `streaming.streamed`.
+        memory_bytes=timing.peak_bytes + max(0, samples - timing.samples) * beside_fields,
+        suggested=(low, high),
+        verdict="too short" if samples < low else "too long" if samples > high else "fits",
+    )
+
+
+def suggestion(timing: ShardTiming, charges_per_shape: int, most: int) -> tuple[int, int]:
+    """Least and most samples of a shard whose job lasts from `SHORTEST` to `LONGEST`, in whole shapes.
+
+    Where all samples there are take less, one shard of all of them is as long as it gets.
+
+    Parameters
+    ----------
+    timing : ShardTiming
+    charges_per_shape : int
+    most : int
+        Samples of all shards of the split and family.
+
+    Examples
+    --------
+    >>> timing = ShardTiming(
+    ...     samples=10, seconds=1.0, start_seconds=0.0, elapsed_seconds=1.0,
+    ...     file_bytes=0, parameters=0, peak_bytes=0,
+    ... )
+    >>> suggestion(timing, charges_per_shape=16, most=100_000)
+    (12000, 36000)
+    >>> suggestion(timing, charges_per_shape=16, most=100)
+    (100, 100)
+    """
+    shapes = [
+        (seconds - timing.start_seconds) / (timing.seconds_a_sample * charges_per_shape)
+        for seconds in (SHORTEST, LONGEST)
+    ]
+    low = max(1, math.ceil(shapes[0])) * charges_per_shape
+    high = max(1, math.floor(shapes[1])) * charges_per_shape
+    return min(low, most), min(max(low, high), most)
+
+
+def _sizes(family: Family, timing: ShardTiming) -> dict[str, int]:
+    return {"charge": family.charges.count[1], "parameter": timing.parameters}
+
+
+def _overhead(grid: Grid, family: Family, timing: ShardTiming) -> int:
+    """Bytes of a shard beside those of its samples."""
+    return max(0, timing.file_bytes - timing.samples * sample_bytes(grid, _sizes(family, timing)))
+
+
+def _merge(
+    config: Config, name: str, split: Split, timed: Mapping[str, ShardTiming], timing: MergeTiming
+) -> Merge:
+    members = [(config.families[geometry], timed[geometry]) for geometry in split.geometries]
+    # Rows are padded to the longest of the split.
+    rows = [_sizes(family, one) for family, one in members]
+    longest = {length: max(row[length] for row in rows) for length in ("charge", "parameter")}
+    overhead = max(_overhead(config.grid, family, one) for family, one in members)
+    samples = len(split.shards()) * split.samples_per_shard
+    size = overhead + samples * sample_bytes(config.grid, longest)
+    return Merge(
+        split=name,
+        file_bytes=size,
+        seconds=size * timing.seconds / timing.input_bytes,
+        memory_bytes=timing.peak_bytes,
+    )

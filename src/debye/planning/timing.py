@@ -1,0 +1,154 @@
+"""A small shard of each family and a small merge, timed here, each in a process of its own as the jobs are."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar, cast
+
+from debye import schema
+from debye.config import Config
+from debye.errors import DebyeError, explain
+from debye.frozen import ShardSlice, slices
+from debye.merging import merge
+from debye.parameters import Grid
+from debye.physics.sampling import make_shard
+from debye.planning.plan import MergeTiming, Plan, ShardTiming, families_sampled, plan
+from debye.progress import track
+from debye.store import open_dataset, write
+from debye.streaming import sample_bytes
+from debye.threads import one_thread_from_now_on
+
+MERGED_BYTES = 1 << 26
+"""Bytes of the merge that is timed: dozens of its blocks, and a fraction of a second."""
+
+Result = TypeVar("Result")
+
+
+def timed_plan(config: Config, shapes: int, folder: Path) -> Plan:
+    """Plan the samples of a configuration from what this machine needs for a few.
+
+    Parameters
+    ----------
+    config : Config
+    shapes : int
+        Shapes of each family that are timed, each with all its charge sets.
+    folder : Path
+        Where temporary files are made: on the disk that the results will be on.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    DebyeError
+        If a family cannot be sampled, or a timed process is killed.
+    """
+    with tempfile.TemporaryDirectory(prefix=".debye-plan-", dir=folder) as name:
+        timed = dict(track(_timings(config, shapes, Path(name)), len(families_sampled(config)), "timing"))
+        return plan(config, timed, _time_merge(config.grid, Path(name)))
+
+
+def _timings(config: Config, shapes: int, folder: Path) -> Iterator[tuple[str, ShardTiming]]:
+    frozen = slices(config)
+    for number, (geometry, (split, seed)) in enumerate(families_sampled(config).items()):
+        part = cast("ShardSlice", frozen[f"shards/{split}/{geometry}"])
+        out = folder / f"{geometry}.nc"
+        if number == 0:
+            # The first process ever compiles the loops and keeps them on disk; jobs that follow find them there.
+            _apart("first sample", make_shard, part.model_copy(update={"samples": 1}), seed, out)
+        few = part.model_copy(update={"samples": shapes * part.charges_per_shape})
+        yield geometry, _time_shard(few, seed, out)
+
+
+def _time_shard(part: ShardSlice, seed: int, out: Path) -> ShardTiming:
+    start, seconds, elapsed, peak = _apart(f"shard of family {part.geometry}", _make_shard, part, seed, out)
+    with open_dataset(out) as shard:
+        parameters = shard.sizes["parameter"]
+    return ShardTiming(
+        samples=part.samples,
+        seconds=seconds,
+        start_seconds=start,
+        elapsed_seconds=elapsed,
+        file_bytes=out.stat().st_size,
+        parameters=parameters,
+        peak_bytes=peak,
+    )
+
+
+def _make_shard(part: ShardSlice, seed: int, out: Path) -> tuple[float, float, float, int]:
+    """Make a shard after a first sample, with which all code is loaded.
+
+    Returns
+    -------
+    start, seconds, elapsed : float
+        Of the processor before the shard and for it, and by the clock for it.
+    peak : int
+        Memory, bytes.
+    """
+    one_thread_from_now_on()
+    make_shard(part.model_copy(update={"samples": 1}), seed, out)
+    start, begun = time.process_time(), time.perf_counter()
+    make_shard(part, seed, out)
+    return start, time.process_time() - start, time.perf_counter() - begun, peak_memory()
+
+
+def _time_merge(grid: Grid, folder: Path) -> MergeTiming:
+    """Merge two shards of made-up samples."""
+    samples = max(1, MERGED_BYTES // (2 * sample_bytes(grid, {})))
+    paths = [folder / f"mock{seed}.nc" for seed in (0, 1)]
+    _apart("made-up shards", _write_mocks, paths, grid, samples)
+    seconds, peak = _apart("merge", _merge, paths, folder / "merged.nc")
+    size = sum(path.stat().st_size for path in paths)
+    return MergeTiming(input_bytes=size, seconds=seconds, peak_bytes=peak)
+
+
+def _write_mocks(paths: list[Path], grid: Grid, samples: int) -> None:
+    for seed, path in enumerate(paths):
+        write(schema.mock(samples, grid, seed=seed), path)
+
+
+def _merge(paths: list[Path], out: Path) -> tuple[float, int]:
+    """Merge shards after a first one, with which all code is loaded; seconds and peak memory."""
+    merge(paths[:1], out, "first", "none")
+    start = time.perf_counter()
+    merge(paths, out, "timed merge", "none")
+    return time.perf_counter() - start, peak_memory()
+
+
+def _apart(what: str, function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a function in a fresh process: with a start and a peak of memory that are its own."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise DebyeError(
+                explain(
+                    f"timed {what}",
+                    "its process was killed",
+                    "it to end",
+                    "free memory, or use a machine with more of it",
+                )
+            ) from None
+
+
+def peak_memory() -> int:
+    """Peak memory of this process, bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # getrusage would carry over the memory of the process that started this one.
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return int(found[1]) * 1024
+    import resource
+    import sys
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
