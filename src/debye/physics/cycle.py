@@ -171,6 +171,14 @@ def restrict(fine, coarse, dim, nodes):
 
 
 @compiled
+def restrict_all(vector, dim, cells, first):
+    """Pᵀ of the finest level's part of a vector on all levels, level by level."""
+    for level in range(len(cells) - 1):
+        fine, coarse = vector[first[level] : first[level + 1]], vector[first[level + 1] : first[level + 2]]
+        restrict(fine, coarse, dim, cells[level] + 1)
+
+
+@compiled
 def prolong(coarse, fine, dim, nodes, line):
     """Fine += P coarse at the inner nodes; `nodes` along an axis of the fine grid; `line`: room for a coarse line."""
     nc = nodes // 2 + 1

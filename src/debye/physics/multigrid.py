@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from debye.physics.coarsening import Level, coarser_cells, finest_cells, make_level
-from debye.physics.compiled import compiled
-from debye.physics.cycle import conjugate_gradients, restrict, v_cycle
+from debye.physics.cycle import conjugate_gradients, restrict_all, v_cycle
 from debye.physics.operator import STENCIL, Rows
 
 if TYPE_CHECKING:
@@ -130,11 +129,3 @@ class Hierarchy:
         x = np.zeros_like(right)
         count, verdict = conjugate_gradients(right, x, rtol, most, self._data, self._diagonal, self._inverse)
         return x, count, OUTCOMES[verdict]
-
-
-@compiled
-def restrict_all(vector, dim, cells, first):  # type: ignore[no-untyped-def]
-    """Pᵀ of the finest level's part of a vector on all levels, level by level."""
-    for level in range(len(cells) - 1):
-        fine, coarse = vector[first[level] : first[level + 1]], vector[first[level + 1] : first[level + 2]]
-        restrict(fine, coarse, dim, cells[level] + 1)
