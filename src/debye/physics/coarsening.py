@@ -206,65 +206,87 @@ def add_child(result, number, matrices, unit, q, uniform, weight, corner, dim, c
                     result[a, b] += inner[f, a] * half[f, b]
 
 
+@cache
+def neighbourhood(dim: int) -> tuple[Ints, Ints]:
+    """Steps to the 3^d nodes around one, shape (3^d, d), and the number there of corner b seen from corner a."""
+    corners = cell_corners(dim)
+    place = (corners[None, :, :] - corners[:, None, :] + 1) @ 3 ** np.arange(dim - 1, -1, -1)
+    return np.array(list(product((-1, 0, 1), repeat=dim))), place
+
+
 def make_level(cells: Cells, inside: NDArray[np.bool_], weight: tuple[float, float], dim: int) -> Level:
     """Stencil, diagonal and special rows of a level from its cells."""
-    n = cells.cells + 1
-    interior = np.zeros((n,) * dim, dtype=bool)
-    interior[(slice(1, -1),) * dim] = True
-    scale = np.where(inside, weight[1], weight[0]) * interior.ravel()
-    corners = cell_corners(dim)
-    steps = corners[None, :, :] - corners[:, None, :]
-    whole = np.zeros((3,) * dim)
-    np.add.at(whole, tuple(np.moveaxis(steps + 1, 2, 0)), cells.unit)
-    stencil = np.array([whole[(2,) * k + (1,) * (dim - k)] for k in range(1, dim + 1)] + [0.0] * (3 - dim))
-
-    offsets = np.array(list(product((-1, 0, 1), repeat=dim))) @ n ** np.arange(dim - 1, -1, -1)
-    place = (steps + 1) @ 3 ** np.arange(dim - 1, -1, -1)
+    n, centre = cells.cells + 1, 3**dim // 2
+    steps, place = neighbourhood(dim)
+    whole = np.bincount(place.ravel(), cells.unit.ravel(), 3**dim)
+    # Along one, two and three axes: the entry of the neighbour in the highest corner of each kind.
+    axes = 3 ** np.arange(dim)
+    stencil = np.concatenate([whole[centre + np.cumsum(axes)], np.zeros(3 - dim)])
+    scale, diagonal = np.zeros(n**dim), np.ones(n**dim)
+    eps = np.array(weight)
+    fill_inner(scale, diagonal, inside, eps, whole[centre], dim, n)
     special, rows = special_rows(
-        cells.number, cells.matrices, cells.unit, inside, np.array(weight), corners, place, dim, cells.cells
+        cells.number, cells.matrices, cells.unit, inside, eps, cell_corners(dim), place, dim, cells.cells
     )
-    diagonal = np.where(interior.ravel(), whole[(1,) * dim] * scale, 1.0)
-    centre = 3**dim // 2
     diagonal[special] = rows[:, centre]
     rows[:, centre] = 0.0
+    offsets = steps @ n ** np.arange(dim - 1, -1, -1)
     return Level(cells.cells, stencil, scale, diagonal, sparse_rows(special, offsets, rows))
+
+
+@compiled
+def fill_inner(scale, diagonal, inside, weight, centre, dim, n):  # type: ignore[no-untyped-def]
+    """ε of the inner nodes and their diagonal without cells of their own."""
+    for line in range((n - 2) ** (dim - 1)):
+        start = (line + 1) * n + 1
+        if dim == 3:
+            start = ((line // (n - 2) + 1) * n + line % (n - 2) + 1) * n + 1
+        for i in range(start, start + n - 2):
+            scale[i] = weight[1] if inside[i] else weight[0]
+            diagonal[i] = centre * scale[i]
 
 
 @compiled
 def special_rows(number, matrices, unit, inside, weight, corners, place, dim, cells):  # type: ignore[no-untyped-def]
     """Inner nodes with a cell around that has its own matrix, and their rows on the 3^d nodes around, (s, 3^d)."""
-    n = cells + 1
-    nodes = np.empty(n**dim, dtype=np.int32)
-    position = np.empty(dim, dtype=np.int64)
-    count = 0
-    rows = np.zeros((0, 3**dim))
-    for turn in range(2):
-        if turn == 1:
-            rows = np.zeros((count, 3**dim))
-        for s in range(n**dim if turn == 0 else count):
-            node = s if turn == 0 else nodes[s]
-            rest, inner = node, True
-            for axis in range(dim - 1, -1, -1):
-                position[axis] = rest % n
-                inner = inner and 0 < position[axis] < cells
-                rest //= n
-            if not inner:
-                continue
-            for a in range(len(corners)):
-                cell, low = 0, 0
-                for axis in range(dim):
-                    cell = cell * cells + position[axis] - corners[a, axis]
-                    low = low * n + position[axis] - corners[a, axis]
-                if turn == 0:
-                    if number[cell] >= 0:
-                        nodes[count] = node
-                        count += 1
-                        break
-                elif number[cell] >= 0:
-                    for b in range(len(corners)):
-                        rows[s, place[a, b]] += matrices[number[cell], a, b]
+    n, around = cells + 1, 2**dim
+    own = np.zeros(n**dim, dtype=np.bool_)
+    position, count = np.empty(dim, dtype=np.int64), 0
+    for cell in range(len(number)):
+        if number[cell] < 0:
+            continue
+        rest = cell
+        for axis in range(dim - 1, -1, -1):
+            position[axis] = rest % cells
+            rest //= cells
+        for a in range(around):
+            node, inner = 0, True
+            for axis in range(dim):
+                here = position[axis] + corners[a, axis]
+                inner = inner and 0 < here < cells
+                node = node * n + here
+            if inner and not own[node]:
+                own[node] = True
+                count += 1
+    nodes, rows, s = np.empty(count, dtype=np.int32), np.zeros((count, 3**dim)), 0
+    for node in range(len(own)):
+        if not own[node]:
+            continue
+        rest = node
+        for axis in range(dim - 1, -1, -1):
+            position[axis] = rest % n
+            rest //= n
+        for a in range(around):
+            cell, low = 0, 0
+            for axis in range(dim):
+                cell = cell * cells + position[axis] - corners[a, axis]
+                low = low * n + position[axis] - corners[a, axis]
+            w = weight[1] if inside[low] else weight[0]
+            for b in range(around):
+                if number[cell] >= 0:
+                    rows[s, place[a, b]] += matrices[number[cell], a, b]
                 else:
-                    w = weight[1] if inside[low] else weight[0]
-                    for b in range(len(corners)):
-                        rows[s, place[a, b]] += w * unit[a, b]
-    return nodes[:count].copy(), rows
+                    rows[s, place[a, b]] += w * unit[a, b]
+        nodes[s] = node
+        s += 1
+    return nodes, rows

@@ -229,15 +229,18 @@ def add_shares(volume, nodes, ell, solvent):  # type: ignore[no-untyped-def]
 
 def sparse_rows(nodes: Numbers, offsets: Ints, rows: Floats) -> Rows:
     """The entries that are not zero of rows (s, k) on the nodes at steps (k,) from their own."""
-    start = np.concatenate([[0], np.count_nonzero(rows, axis=1).cumsum()])
-    columns, entries = np.empty(start[-1], dtype=np.int32), np.empty(start[-1])
-    keep_nonzero(nodes, offsets, rows, columns, entries)
-    return Rows(nodes, start, columns, entries)
+    return Rows(nodes, *keep_nonzero(nodes, offsets, rows))
 
 
 @compiled
-def keep_nonzero(nodes, offsets, rows, columns, entries):  # type: ignore[no-untyped-def]
-    """Fill columns and entries row by row."""
+def keep_nonzero(nodes, offsets, rows):  # type: ignore[no-untyped-def]
+    """Where rows begin, and their columns and entries."""
+    start = np.zeros(len(nodes) + 1, dtype=np.int64)
+    for s in range(len(nodes)):
+        start[s + 1] = start[s]
+        for k in range(len(offsets)):
+            start[s + 1] += rows[s, k] != 0.0
+    columns, entries = np.empty(start[-1], dtype=np.int32), np.empty(start[-1])
     count = 0
     for s in range(len(nodes)):
         for k in range(len(offsets)):
@@ -245,3 +248,4 @@ def keep_nonzero(nodes, offsets, rows, columns, entries):  # type: ignore[no-unt
                 columns[count] = nodes[s] + offsets[k]
                 entries[count] = rows[s, k]
                 count += 1
+    return start, columns, entries
