@@ -195,6 +195,11 @@ class Solver(Model):
         description="preconditioner of conjugate gradients: geometric; algebraic, which is pyamg's Ruge-Stüben; auto: "
         "geometric, and algebraic where that takes too long",
     )
+    order: Literal[2, 4] = Field(
+        default=2,
+        description="order in h of w at the nodes; 4, in 2-D only: where the interface is smooth and resolved, and "
+        "second order with a warning elsewhere",
+    )
     max_newton: int = Field(default=50, ge=1, description="most Newton steps")
     max_cg: int = Field(default=500, ge=1, description="most conjugate-gradient iterations in a linear solve")
 

@@ -67,6 +67,11 @@ class Report:
     warnings : tuple of str
         What is inaccurate although the solve converged: a boundary layer thinner than a cell, a charge near the
         interface. Empty where nothing needs saying.
+    order : int
+        Order in h of the nodal values: 4 if `Solver.order` asked for it and it was reached, or 2.
+    correction : tuple of float or None
+        What the fourth order changed: relative L2 change of w in the solute and in the solvent, which estimates the
+        error of the second order. None at order 2.
     """
 
     outcome: Outcome
@@ -76,6 +81,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     layer_cells: float = math.inf
     warnings: tuple[str, ...] = ()
+    order: int = 2
+    correction: tuple[float, float] | None = None
 
     @property
     def converged(self) -> bool:

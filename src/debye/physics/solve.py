@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from debye.errors import SolveError, explain
+from debye.errors import ConfigError, SolveError, explain
 from debye.parameters import Solver
 from debye.physics.algebra import Report, System
 from debye.physics.assembly import discretise
 from debye.physics.caveats import layer_cells, warnings_of
 from debye.physics.charges import PointCharges
+from debye.physics.correction import Correction
 from debye.physics.problem import Problem
 from debye.physics.solution import Solution
 
@@ -57,6 +58,8 @@ def solve(
 
     Raises
     ------
+    ConfigError
+        If order 4 is asked for in 3-D.
     GeometryError
         If the grid does not resolve the shape, or it leaves the box.
     SolveError
@@ -101,7 +104,7 @@ def solve_many(
 
     Raises
     ------
-    ChargeError, GeometryError, SolveError
+    ChargeError, ConfigError, GeometryError, SolveError
     """
     prepared = prepare(problem, solver)
     for charges in charge_sets:
@@ -113,11 +116,14 @@ class Prepared:
 
     def __init__(self, problem: Problem, limits: Solver) -> None:
         start = time.perf_counter()
+        if limits.order == 4 and problem.grid.dim != 2:
+            raise ConfigError(explain("solver.order", "4 in 3-D", "2 in 3-D", "use order 2 and more cells"))
         self.problem = problem
         self.limits = limits
         with _one_thread():
             self.discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
             self._system = System(self.discretisation, limits.multigrid)
+            self._correction = Correction(self._system) if limits.order == 4 else None
         self._edge = problem.grid.points()[~self.discretisation.interior]
         self._geometry_seconds = time.perf_counter() - start
 
@@ -138,9 +144,25 @@ class Prepared:
         self._geometry_seconds = 0.0
         layer = layer_cells(self.discretisation, w)
         report = replace(report, layer_cells=layer, warnings=warnings_of(problem, layer, boundary))
+        if self._correction is not None and report.converged:
+            w, report = self._corrected(self._correction, w, charges, report)
         if check and not report.converged:
             raise SolveError(_failure(report, rtol), report)
         return Solution(problem, self.discretisation, load.bubble, w, report)
+
+    def _corrected(
+        self, correction: Correction, w: Floats, charges: PointCharges, report: Report
+    ) -> tuple[Floats, Report]:
+        """Fourth order at the nodes; second order with a warning where that is not to be had."""
+        with _one_thread():
+            found = correction.correct(w, charges)
+        report = replace(report, seconds=report.seconds | {"correction": found.seconds})
+        if found.reason:
+            warning = (
+                f"order 4: not reached, since {found.reason}: values are of second order; use more cells"
+            )
+            return w, replace(report, warnings=(*report.warnings, warning))
+        return found.nodal, replace(report, order=4, correction=found.change)
 
 
 def prepare(problem: Problem, solver: Solver | None = None) -> Prepared:
@@ -148,6 +170,8 @@ def prepare(problem: Problem, solver: Solver | None = None) -> Prepared:
 
     Raises
     ------
+    ConfigError
+        If order 4 is asked for in 3-D.
     GeometryError
         If the grid does not resolve the shape, or it leaves the box.
     """
