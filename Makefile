@@ -83,6 +83,11 @@ penalty: $(READY)  ## the full penalty study, a quarter of an hour, for docs/pen
 	@cp results/full_penalty/results/penalty/penalty.svg docs/figures/
 	@cp results/full_penalty/results/penalty/recommendation.md docs/penalty_recommendation.md
 
+.PHONY: bench
+bench: $(READY)  ## Debye beside its peers, a quarter of an hour of an idle machine: benchmarks/results/solver.*
+	@$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
+	@$(IN_VENV) $(ONE_THREAD) python benchmarks/solver.py
+
 .PHONY: clean
 clean:  ## remove caches; results and the environment stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

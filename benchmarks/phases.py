@@ -96,9 +96,10 @@ def main():
         phases(dim, cells)
         rounds = [(phases(dim, cells), dst(dim, cells)) for _ in range(given.rounds)]
         unit = statistics.median(each[1] for each in rounds)
-        columns[f"{cells}{'²' if dim == 2 else '³'}"] = unit, {
-            name: statistics.median(each[0][name] for each in rounds) for name in rounds[0][0]
-        }
+        columns[f"{cells}{'²' if dim == 2 else '³'}"] = (
+            unit,
+            {name: statistics.median(each[0][name] for each in rounds) for name in rounds[0][0]},
+        )
     print("| phase | " + " | ".join(f"{name}: ms (DST)" for name in columns) + " |")
     print("|---|" + "---|" * len(columns))
     for name in next(iter(columns.values()))[1]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyamg
@@ -15,9 +16,14 @@ from peers_clock import Clock
 from solver_cases import COMMON, HALF_WIDTH, Case
 
 import debye
+from debye.parameters import Solver
 
 SETS = 16
 """Charge sets on one geometry in the amortised sample."""
+
+
+MOST_OF_FOURTH_ORDER = 256
+"""Finest grid that order 4 is run on: beyond it the error is that of the reference."""
 
 
 @dataclass
@@ -49,12 +55,12 @@ class Entry:
     run: Callable[[Case], Outcome]
 
 
-def debye_cold(cells: int) -> Callable[[Case], Outcome]:
+def debye_cold(cells: int, order: Literal[2, 4] = 2) -> Callable[[Case], Outcome]:
     """A new shape, its charges, everything from there to u and the level set at the nodes."""
 
     def run(case: Case) -> Outcome:
         start = time.perf_counter()
-        solution = debye.solve(case.problem(cells))
+        solution = debye.solve(case.problem(cells), solver=Solver(order=order))
         u, phi = solution.potential, solution.level_set
         seconds = time.perf_counter() - start
         assert u.shape == phi.shape
@@ -65,14 +71,14 @@ def debye_cold(cells: int) -> Callable[[Case], Outcome]:
     return run
 
 
-def debye_amortised(cells: int) -> Callable[[Case], Outcome]:
+def debye_amortised(cells: int, order: Literal[2, 4] = 2) -> Callable[[Case], Outcome]:
     """One of 16 charge sets on one new geometry, set-up included; `apart` has what one more set costs."""
 
     def run(case: Case) -> Outcome:
         sets = charge_sets(case)
         start = time.perf_counter()
         times, first = [], None
-        for solution in debye.solve_many(case.problem(cells), sets):
+        for solution in debye.solve_many(case.problem(cells), sets, solver=Solver(order=order)):
             u, phi = solution.potential, solution.level_set
             assert u.shape == phi.shape
             first = first or solution
@@ -99,11 +105,14 @@ def charge_sets(case: Case) -> list[debye.PointCharges]:
 
 
 def nested(solution: debye.Solution, cells: int) -> Callable[..., np.ndarray]:
-    """Values of w at the common nodes, which the grid contains."""
+    """Values of w at those of the common nodes that the grid contains: all, or a quarter of them; NaN elsewhere."""
 
     def values(nodes: Any) -> np.ndarray:
-        step = cells // COMMON
-        return solution.regular[::step, ::step].ravel()
+        shared = math.gcd(cells, COMMON)
+        found = np.full((COMMON + 1, COMMON + 1), np.nan)
+        there, here = slice(None, None, COMMON // shared), slice(None, None, cells // shared)
+        found[there, there] = solution.regular[here, here]
+        return found.ravel()
 
     return values
 
@@ -158,6 +167,11 @@ def entries(cells: list[int], only: list[str], quick: bool) -> tuple[list[Entry]
     if "debye" in only:
         found += [Entry("Debye", "debye", n, debye_cold(n)) for n in cells]
         found += [Entry(f"Debye, one of {SETS}", "amortised", n, debye_amortised(n)) for n in cells]
+        high = [n for n in cells if n <= MOST_OF_FOURTH_ORDER]
+        found += [Entry("Debye, order 4", "debye 4", n, debye_cold(n, 4)) for n in high]
+        found += [
+            Entry(f"Debye, order 4, one of {SETS}", "amortised 4", n, debye_amortised(n, 4)) for n in high
+        ]
     for family, (module, orders) in PEERS.items():
         if family not in only:
             continue

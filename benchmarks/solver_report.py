@@ -21,6 +21,8 @@ ENERGY = (0.1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4)
 LOOKS = {
     "debye": ("Debye, new geometry", "#0072B2", "o", "-"),
     "amortised": ("Debye, one of 16 charge sets", "#0072B2", "o", "--"),
+    "debye 4": ("Debye, order 4, new geometry", "#000000", "o", "-"),
+    "amortised 4": ("Debye, order 4, one of 16", "#000000", "o", "--"),
     "fitted": ("NGSolve, fitted and curved", "#D55E00", "s", "-"),
     "fitted sampled": (f"NGSolve, fitted, {AT_NODES}", "#E69F00", "s", "-"),
     "fitted amortised": ("NGSolve, one of 16 charge sets", "#D55E00", "s", "--"),
@@ -181,7 +183,7 @@ def panel(axes: Any, rows: list[Row]) -> dict[str, Any]:
             linewidth=2.0 if "Debye" in label else 1.0, zorder=3 if "Debye" in label else 2, **look,
         )  # fmt: skip
         named: set[str] = set()
-        for row in best if "sampled" not in family and family != "amortised" else ():
+        for row in best if "sampled" not in family and "amortised" not in family else ():
             text = short(row).removeprefix("N = ").split(" N")[0]
             if text not in named:
                 axes.annotate(
