@@ -164,4 +164,7 @@ def test_a_missing_library_is_named_not_raised() -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_every_file_says_what_it_was_computed_with() -> None:
-    assert source() == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, numba 1.2, pyamg none, torch 9.8.7)"
+    assert (
+        source()
+        == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, numba 1.2, pyamg none, torch 9.8.7)"
+    )
