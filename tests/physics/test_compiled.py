@@ -47,3 +47,35 @@ def test_a_loop_runs_where_no_cache_can_be_written():
     space = {"np": np}
     exec("def total(x):\n    s = 0.0\n    for v in x:\n        s += v\n    return s", space)
     assert compiled(space["total"])(np.arange(4.0)) == 6.0
+
+
+def kept(folder):
+    """A compiled loop with its cache in a folder, compiled and run, and what it gave."""
+    source = folder / "loops.py"
+    source.write_text("def total(x):\n    s = 0.0\n    for v in x:\n        s += v\n    return s\n")
+    space = {}
+    exec(compile(source.read_text(), str(source), "exec"), space)
+    loop = compiled(space["total"])
+    return loop, loop(np.arange(4.0))
+
+
+def test_a_damaged_cache_costs_time_alone(tmp_path):
+    for ending in ("nbi", "nbc"):
+        assert kept(tmp_path)[1] == 6.0
+        files = list(tmp_path.rglob(f"*.{ending}"))
+        assert files
+        for file in files:
+            file.write_bytes(b"")
+        assert kept(tmp_path)[1] == 6.0
+        # Made anew, and good for the next.
+        loop, found = kept(tmp_path)
+        assert found == 6.0
+        assert sum(loop.stats.cache_hits.values()) == 1
+
+
+def test_a_full_disk_costs_time_alone(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_data", full)
+    assert kept(tmp_path)[1] == 6.0

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import debye
 from debye.physics import resolve
-from debye.physics.cut import find_cut
+from debye.physics.cut import _moved, find_cut
 from debye.physics.quadrature import interface_quadrature
 from tests.physics.measures import measures
 from tests.physics.staircases import side_quadrature
@@ -176,3 +176,16 @@ def test_corners_of_either_side_pass(cells, outside):
     solute, _, _ = measures(Square(outside), grid)
     exact = np.pi * 36 - 6.8**2 if outside else 6.8**2
     assert abs(solute - exact) < 4 * grid.spacing**2
+
+
+def test_fitted_values_keep_their_sign():
+    """A node that is nearly on Γ and misses its roots by much stays on its side: only the shape moves it across."""
+    values = np.array([-1e-3, 2.0, 1e-3, -2.0])
+    low, high = np.array([0, 2]), np.array([1, 3])
+    # Roots far from where the linear interpolant of the values vanishes: at 0.9 of the way instead of 0.0005.
+    fitted = _moved(values, low, high, np.array([0.9, 0.9]))
+    assert (np.sign(fitted) == np.sign(values)).all()
+    np.testing.assert_allclose(fitted[[0, 2]], [-1.8, 1.8], rtol=1e-2)
+    fitted = _moved(values, low, high, np.array([-3.0, -3.0]))
+    assert (np.sign(fitted) == np.sign(values)).all()
+    np.testing.assert_allclose(fitted[[0, 2]], 0.05 * values[[0, 2]], rtol=1e-12)

@@ -1,5 +1,7 @@
 """Geometric multigrid: Galerkin's rule, symmetry, and the same answer as other solvers in no more iterations."""
 
+import gc
+import weakref
 from itertools import product
 
 import numpy as np
@@ -211,17 +213,24 @@ def test_auto_goes_to_algebraic_multigrid_and_stays_there(monkeypatch):
         calls.append("algebraic")
         return honest(self, *arguments)
 
+    tried = []
+    geometric = Hierarchy.solve
+
+    def noted(self, *arguments):
+        tried.append("geometric")
+        return geometric(self, *arguments)
+
     monkeypatch.setattr("debye.physics.jacobian.PATIENCE", 2)
     monkeypatch.setattr(algebraic.Hierarchy, "solve", counted)
+    monkeypatch.setattr(Hierarchy, "solve", noted)
     shared = Jacobian(Geometry(discretisation, "auto"), ions)
     first = shared.alone()
     x, count, outcome = first.solve(right, 1e-10, 100)
-    assert (outcome, len(calls)) == ("converged", 1)
+    assert (outcome, len(calls), len(tried)) == ("converged", 1, 1)
     assert count > 2
     following = first.next(1.5 * ions)
-    _, fewer, _ = following.solve(right, 1e-10, 100)
-    assert len(calls) == 2
-    assert fewer < count + 2
+    following.solve(right, 1e-10, 100)
+    assert (len(calls), len(tried)) == (2, 1)
     # Another charge set on the geometry starts afresh: its result must not depend on this one.
     again, count_again, _ = shared.alone().solve(right, 1e-10, 100)
     assert count_again == count
@@ -231,6 +240,50 @@ def test_auto_goes_to_algebraic_multigrid_and_stays_there(monkeypatch):
         Jacobian(Geometry(discretisation, "geometric"), ions).solve(right, 1e-10, 3)[2] == "iteration limit"
     )
     assert len(calls) == 3
+    # The limit is one for both kinds together.
+    assert shared.alone().solve(right, 1e-10, 4)[1:] == (4, "iteration limit")
+
+
+def test_auto_does_not_overrule_a_matrix_that_is_not_definite():
+    discretisation, ions = set_up(CASES[0], MEDIA[0])
+    right = np.random.default_rng(2).normal(size=ions.size) * discretisation.interior
+    shifted = ions - 0.6 * np.abs(discretisation.operator.diagonal) * discretisation.interior
+    assert Jacobian(Geometry(discretisation, "auto"), shifted).solve(right, 1e-8, 50)[2] == "not definite"
+
+
+def test_a_cycle_that_is_not_definite_is_told_though_the_matrix_is():
+    """With a wrong sign in the smoother alone the curvature stays positive, and the direction is the wrong one."""
+    discretisation, ions = set_up(CASES[0], MEDIA[0])
+    right = np.random.default_rng(2).normal(size=ions.size) * discretisation.interior
+    hierarchy = Hierarchy(make_levels(discretisation), ions)
+    hierarchy._inverse *= -1.0
+    assert hierarchy.solve(right, 1e-8, 50)[1:] == (0, "not definite")
+
+
+def test_newton_keeps_one_hierarchy_at_a_time():
+    discretisation, ions = set_up(CASES[0], MEDIA[0])
+    right = np.random.default_rng(2).normal(size=ions.size) * discretisation.interior
+    for kind in ("geometric", "algebraic"):
+        steps, step = [], Jacobian(Geometry(discretisation, kind), ions)
+        for number in range(5):
+            step.solve(right, 1e-6, 100)
+            steps.append(weakref.ref(step))
+            step = step.next((2.0 + number) * ions)
+        gc.collect()
+        assert not any(reference() for reference in steps)
+
+
+def test_linear_equation_at_high_contrast_is_right_in_the_solvent_too():
+    problem = debye.Problem(
+        Grid(cells=48, half_width=12.0),
+        STAR,
+        debye.PointCharges([[1.0, 2.0], [-3.0, 0.5]], [0.2, -0.1]),
+        Medium(eps_solute=1.0, eps_solvent=1e6, ions="linear"),
+    )
+    loose, tight = debye.solve(problem, 1e-8), debye.solve(problem, 1e-13)
+    solvent = tight.level_set > 0
+    gap = np.linalg.norm((loose.regular - tight.regular)[solvent])
+    assert gap <= 1e-5 * np.linalg.norm(tight.regular[solvent])
 
 
 def test_solutions_do_not_depend_on_the_multigrid():

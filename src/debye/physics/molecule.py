@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from debye.errors import GeometryError, explain
 from debye.physics.balls import BallUnion
-from debye.physics.shapes import check_finite, check_positive, number, numbers
+from debye.physics.shapes import check_finite, check_positive, number, numbers, packed
 
 Floats = NDArray[np.float64]
 
@@ -116,4 +116,4 @@ class Molecule:
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        return self.probe_radius + self._accessible.signed_distance(points)
+        return self.probe_radius + self._accessible.signed_distance(packed(points, len(self.centers[0])))

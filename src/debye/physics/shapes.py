@@ -115,7 +115,7 @@ def _point(shape: str, center: Sequence[float], dims: tuple[int, ...]) -> tuple[
     return found
 
 
-def _packed(points: ArrayLike, dim: int) -> Floats:
+def packed(points: ArrayLike, dim: int) -> Floats:
     """Points as the compiled loops take them, which do not look whether they have `dim` coordinates."""
     found = np.ascontiguousarray(points, dtype=float)
     if found.ndim != 2 or found.shape[1] != dim:
@@ -165,7 +165,7 @@ class Ball:
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        points = _packed(points, len(self.center))
+        points = packed(points, len(self.center))
         return np.asarray(quadrics.ball_distances(points, np.array(self.center), self.radius))
 
 
@@ -224,11 +224,11 @@ class Ellipsoid:
 
     def level(self, points: Floats) -> Floats:
         """Σ (y_i/a_i)² - 1: the zero set and sign of the distance, at a fraction of its cost."""
-        return np.asarray(quadrics.ellipsoid_levels(_packed(points, len(self.center)), *self._frame()))
+        return np.asarray(quadrics.ellipsoid_levels(packed(points, len(self.center)), *self._frame()))
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        return np.asarray(quadrics.ellipsoid_distances(_packed(points, len(self.center)), *self._frame()))
+        return np.asarray(quadrics.ellipsoid_distances(packed(points, len(self.center)), *self._frame()))
 
 
 @dataclass(frozen=True)
@@ -290,8 +290,8 @@ class Star:
     def level(self, points: Floats) -> Floats:
         """R - R(θ): the zero set and sign of the distance, at a fraction of its cost."""
         center, tables = np.array(self.center), self._outline
-        return np.asarray(outline.levels(_packed(points, 2), center, tables.radius, tables.modes))
+        return np.asarray(outline.levels(packed(points, 2), center, tables.radius, tables.modes))
 
     def __call__(self, points: Floats) -> Floats:
         """Signed distance, shape (n,), Å."""
-        return np.asarray(outline.distances(_packed(points, 2), np.array(self.center), *self._outline))
+        return np.asarray(outline.distances(packed(points, 2), np.array(self.center), *self._outline))
