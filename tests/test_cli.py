@@ -1,7 +1,9 @@
 """The command line as a person meets it: in a process of its own."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import xarray as xr
 
 import debye
 from debye import cli, schema, store
-from debye.frozen import MergeSlice
+from debye.config import load_config
+from debye.frozen import MergeSlice, slices
 from debye.provenance import code_digest
 
 PROBLEM = """
@@ -184,3 +187,29 @@ def test_a_crash_of_ours_is_status_1_with_its_traceback(monkeypatch, capsys):
 def test_help_does_not_wait_for_torch():
     code = "import sys, debye.cli; assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
+
+
+SMOKE = Path(__file__).resolve().parents[1] / "workflow" / "scenarios" / "smoke.yaml"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "--frozen", "../slice.json", "--seed", "0", "-o", "seed0.nc"),
+        ("plan", str(SMOKE), "--shapes", "100000"),
+    ],
+)
+def test_a_job_that_is_told_to_end_leaves_nothing(folder, arguments):
+    """SLURM ends a job by SIGTERM."""
+    part = slices(load_config(SMOKE))["shards/train/disc"].model_copy(update={"samples": 10**6})
+    (folder / "slice.json").write_text(part.text())
+    (folder / "out").mkdir()
+    command = [sys.executable, "-m", "debye.cli", "-q", *arguments]
+    with subprocess.Popen(command, cwd=folder / "out") as job:
+        begun = time.monotonic()
+        while not list((folder / "out").iterdir()) and time.monotonic() - begun < 60:
+            time.sleep(0.05)
+        assert list((folder / "out").iterdir())
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(60) == 143
+    assert not list((folder / "out").iterdir())

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 import xarray as xr
 
 from debye import merging, schema, store
-from debye.errors import FormatError
+from debye.errors import DebyeError, FormatError
 from debye.parameters import Grid, Medium
 from debye.units import coupling
 
@@ -37,6 +38,35 @@ def test_atomic_leaves_nothing_after_an_error_and_keeps_the_old_file(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("NetCDF: HDF error")]
+)
+def test_a_full_disk_is_told_with_the_target_and_what_is_free(tmp_path, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
+    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1234}))
+    with pytest.raises(DebyeError, match=r"file\.nc: found .*not be written.*1,234 bytes.*; free space"):
+        store.write(schema.mock(), tmp_path / "file.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_of_a_write_stay_what_they_are(tmp_path):
+    for error in (RuntimeError("bug"), FormatError("NetCDF: of the user's"), PermissionError(13, "no")):
+        with pytest.raises(type(error)) as caught, store.atomic(tmp_path / "file"):
+            raise error
+        assert caught.value is error
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    keep = [".seed0.abcd_123.tmp.txt", ".seed1.abcdefgh.tmp.nc", ".seed0.tmp.nc", ".seed0.x.abcdefgh.tmp.nc"]
+    for name in (*keep, ".seed0.abcd_123.tmp.nc"):
+        (tmp_path / name).write_text("half")
+    store.write_text(tmp_path / "seed0.nc", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {*keep, "seed0.nc"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe"])

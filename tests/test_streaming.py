@@ -1,5 +1,9 @@
 """Files written sample by sample hold what was put in, or do not exist."""
 
+import os
+import subprocess
+import sys
+
 import netCDF4
 import numpy as np
 import pytest
@@ -64,3 +68,34 @@ def test_nothing_is_left_of_an_invalid_or_short_file(tmp_path):
         with pytest.raises(FormatError, match=rf"file\.nc: variable {name}: found NaN or inf"):
             written(tmp_path / "file.nc", bad, 2)
     assert not list(tmp_path.iterdir())
+
+
+MANY = """
+import re, sys
+from debye import schema
+from debye.parameters import Grid
+from debye.streaming import streamed
+
+def put_all(samples):
+    dataset = schema.mock(samples=20, grid=Grid(cells=8, half_width=4.0))
+    content = {name: dataset[name].values for name in schema.VARIABLES}
+    sizes = {"sample": samples, "charge": dataset.sizes["charge"], "parameter": dataset.sizes["parameter"]}
+    with streamed(sys.argv[1], schema.grid_of(dataset), sizes, dataset.attrs) as put:
+        for _ in range(samples // 20):
+            put(content)
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+
+few = put_all(1000)
+print(1024 * (put_all(20000) - few))
+"""
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="reads the peak of memory from Linux's /proc"
+)
+def test_memory_of_a_long_shard_grows_by_what_the_plan_says(tmp_path):
+    """Few columns beside the fields, and a bounded index of chunks: read back at once, it took 80 MB here."""
+    command = [sys.executable, "-c", MANY, str(tmp_path / "file.nc")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 30e6 + 19000 * 300

@@ -1,7 +1,7 @@
 """Debye: data factory and surrogate solver for the Poisson-Boltzmann equation."""
 
 from debye.errors import ChargeError, ConfigError, DebyeError, FormatError, GeometryError, SolveError
-from debye.parameters import Grid, Medium
+from debye.parameters import Grid, Medium, Solver
 from debye.physics.charges import PointCharges
 from debye.physics.export import Assembled, assemble
 from debye.physics.interface import Interface
@@ -32,6 +32,7 @@ __all__ = [
     "Problem",
     "Solution",
     "SolveError",
+    "Solver",
     "Star",
     "assemble",
     "load_problem",

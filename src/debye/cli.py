@@ -7,9 +7,11 @@ A subcommand parses its arguments, calls its layer and decides nothing; the laye
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -82,13 +84,13 @@ def info(file: Path) -> None:
 
 
 @cli.command()
+@click.argument("scenario", type=FILE, nargs=-1)
 @click.option(
     "--configfile",
     "files",
     type=FILE,
     multiple=True,
-    default=["config.yaml"],
-    show_default=True,
+    show_default="config.yaml",
     help="A whole configuration, as for Snakemake; of several, the last one's keys count.",
 )
 @click.option("--config", "entries", multiple=True, metavar="KEY=VALUE", help="A key on top of the file.")
@@ -102,17 +104,24 @@ def info(file: Path) -> None:
 )
 @click.option("--json", "machine", is_flag=True, help="Print JSON: seconds, bytes, counts.")
 def plan(
-    files: tuple[Path, ...], entries: tuple[str, ...], shapes: int, directory: Path, machine: bool
+    scenario: tuple[Path, ...],
+    files: tuple[Path, ...],
+    entries: tuple[str, ...],
+    shapes: int,
+    directory: Path,
+    machine: bool,
 ) -> None:
     """Say what the samples of a configuration will cost: time, disk, memory, jobs.
 
+    SCENARIO is a configuration, the same as with --configfile.
     A small shard of each family and a small merge are timed here; nothing else is run.
     """
     from debye.config import merged_config
     from debye.planning.table import as_json, as_text
     from debye.planning.timing import timed_plan
 
-    made = timed_plan(merged_config(files, entries), shapes, directory)
+    named = (*scenario, *files) or (Path("config.yaml"),)
+    made = timed_plan(merged_config(named, entries), shapes, directory)
     click.echo(as_json(made) if machine else as_text(made))
 
 
@@ -244,7 +253,8 @@ def report(analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, out: 
 
 
 def main() -> None:
-    """Run the command line; exit 0 when it is done, 2 for an error of the user's, 1 for one of ours."""
+    """Run the command line; exit 0 when it is done, 2 for an error of the user's, 1 for ours, 143 if told to end."""
+    signal.signal(signal.SIGTERM, _end)
     try:
         status = cli(standalone_mode=False)
     except click.ClickException as error:
@@ -265,6 +275,16 @@ def main() -> None:
         sys.exit(1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End as a scheduler asks, but by way of everybody's clean-up: temporary files are removed, processes ended."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # An exception that a handler raises is lost where Python is called back (a destructor, a compiled loop being
+    # loaded), so it is raised again as long as the process has not ended.
+    signal.signal(signal.SIGALRM, _end)
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _differ(**paths: Path | None) -> None:

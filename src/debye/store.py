@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from debye import schema
-from debye.errors import FormatError, explain
+from debye.errors import DebyeError, FormatError, explain
 from debye.parameters import Grid
 from debye.units import coupling
 
@@ -49,10 +52,14 @@ def check_target(path: str | Path) -> Path:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` when the block ends well, remove it otherwise.
 
+    One writer at a time may write a target, as Snakemake sees to: temporaries of it that a killed one left are removed.
+
     Raises
     ------
     FormatError
         See `check_target`.
+    DebyeError
+        If the disk is full, or netCDF cannot write for another reason.
 
     Examples
     --------
@@ -65,22 +72,52 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """
     target = check_target(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_over(target)
     handle, name = tempfile.mkstemp(
         prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}", dir=target.parent
     )
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp makes files only the owner can read; results are shared in a group.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(target)
+        with _explained(target):
+            yield temporary
+            # mkstemp makes files only the owner can read; results are shared in a group.
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left_over(target: Path) -> None:
+    """Remove temporaries of a target whose writer was killed before it could."""
+    name = re.compile(rf"\.{re.escape(target.stem)}\.[a-z0-9_]{{8}}\.tmp{re.escape(target.suffix)}")
+    for entry in os.scandir(target.parent):
+        if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Say what could not be written where the disk is full; netCDF itself only says "HDF error", and not why."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if isinstance(error, DebyeError) or not (full or "NetCDF: " in str(error)):
+            raise
+        free = shutil.disk_usage(target.parent).free
+        raise DebyeError(
+            explain(
+                str(target),
+                f"it could not be written ({' '.join(str(error).split())}), {free:,} bytes of the disk free",
+                "a disk with room for it",
+                "free space, or write to another disk",
+            )
+        ) from error
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -23,6 +23,12 @@ from debye.store import atomic, open_raw
 BLOCK_BYTES = 1 << 22
 """Bytes of a variable that are read, checked, digested and written at once: more would not fit a core's cache."""
 
+BLOCK_SAMPLES = 1000
+"""Most samples of a block: HDF5 takes some 3 kB for each chunk, so each sample of a field, that it reads at once."""
+
+READ_BACK = 10_000
+"""Samples after which a file that is read back is opened anew."""
+
 
 def create(file: netCDF4.Dataset, grid: Grid, sizes: Mapping[str, int]) -> None:
     """Lay out an empty file in the format: dimensions, coordinates, and variables without values.
@@ -165,17 +171,21 @@ def _validate(file: Path, path: str | Path) -> None:
     """Read a file that is to be named `path`, block by block, and check it against the format."""
     with open_raw(file, block=None) as dataset:
         schema.validate(dataset, str(path), values=False)
-    with netCDF4.Dataset(file) as source:
-        source.set_auto_mask(False)
-        for name in schema.VARIABLES:
-            for rows in blocks(source[name]):
-                schema.refuse_not_finite(name, source[name][rows], f"{path}: variable {name}")
+        samples = dataset.sizes["sample"]
+    for start in range(0, samples, READ_BACK):
+        # HDF5 keeps what it has read of the index of chunks, half a kB a chunk, until the file is closed.
+        with netCDF4.Dataset(file) as source:
+            source.set_auto_mask(False)
+            for name in schema.VARIABLES:
+                for rows in blocks(source[name], start, start + READ_BACK):
+                    schema.refuse_not_finite(name, source[name][rows], f"{path}: variable {name}")
 
 
-def blocks(variable: netCDF4.Variable[Any]) -> Iterator[slice]:
-    """Samples of a variable, some `BLOCK_BYTES` at a time."""
+def blocks(variable: netCDF4.Variable[Any], first: int = 0, end: int | None = None) -> Iterator[slice]:
+    """Samples of a variable, some `BLOCK_BYTES` at a time: those from `first` to before `end`, or to the last."""
     samples, *row = variable.shape
+    end = samples if end is None else min(end, samples)
     width = math.prod(row) * (8 if variable.dtype is str else variable.dtype.itemsize)
-    step = max(1, BLOCK_BYTES // width)
-    for start in range(0, samples, step):
-        yield slice(start, min(start + step, samples))
+    step = min(BLOCK_SAMPLES, max(1, BLOCK_BYTES // width))
+    for start in range(first, end, step):
+        yield slice(start, min(start + step, end))

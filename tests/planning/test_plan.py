@@ -29,7 +29,7 @@ STAR = ShardTiming(
     samples=20, seconds=20.0, start_seconds=3.0, elapsed_seconds=20.0, file_bytes=20 * (FIELDS + BESIDE + 7 * 8) + 1500,
     parameters=7, peak_bytes=3 * 10**8,
 )  # fmt: skip
-MERGE = MergeTiming(input_bytes=10**6, seconds=0.5, peak_bytes=10**8)
+MERGE = MergeTiming(input_bytes=10**6, seconds=0.5, start_seconds=1.5, peak_bytes=10**8)
 
 
 def planned(**changes: Any) -> Plan:
@@ -54,7 +54,7 @@ def test_shards_by_hand():
     assert disc.seconds == pytest.approx(2.0 + 3000 * 0.5)
     assert star.seconds == pytest.approx(3.0 + 3000 * 1.0)
     assert disc.file_bytes == 1000 + 3000 * (FIELDS + BESIDE + 3 * 8)
-    assert star.memory_bytes == 3 * 10**8 + (3000 - 20) * (BESIDE + 7 * 8)
+    assert star.memory_bytes == 3 * 10**8 + (3000 - 20) * (BESIDE + 7 * 8 + 1500)
     # Shapes have two charge sets each: 1197 and 3597 seconds of a second a sample, in pairs.
     assert star.suggested == (1198, 3596)
     assert star.verdict == "fits"
@@ -77,7 +77,7 @@ def test_merge_by_hand():
     train = planned().merges[0]
     # All rows are as long as the longest, those of the stars.
     assert train.file_bytes == 1500 + 12000 * (FIELDS + BESIDE + 7 * 8)
-    assert train.seconds == pytest.approx(train.file_bytes * 0.5 / 10**6)
+    assert train.seconds == pytest.approx(1.5 + train.file_bytes * 0.5 / 10**6)
     assert train.memory_bytes == 10**8
 
 
@@ -142,3 +142,25 @@ def test_text_has_the_numbers_of_the_plan():
     assert "1,198 to 3,596" in text
     assert "2 MB a second" in text
     assert "8 sample" in text
+
+
+def test_the_wall_time_is_that_of_the_longest_shards():
+    made = planned()
+    disc, star = 2 + 1500.0, 3 + 3000.0
+    short = 2 * (2 + 2) + 2 * (3 + 4)
+    assert made.elapsed(1) == pytest.approx(3600 * made.core_hours)
+    # Three shards of stars one after another on two cores, and the disc's beside the third.
+    assert made.elapsed(2) == pytest.approx(2 * star)
+    assert disc + short < star
+    assert made.elapsed(16) == pytest.approx(star)
+    assert "50 min on 64 cores" in table.as_text(made)
+
+
+def test_a_shape_is_set_up_for_few_samples_too():
+    """Five samples, two a shape, are three shapes."""
+    splits = {
+        name: {"geometries": ["disc"], "seeds": [seed], "samples_per_shard": 5}
+        for seed, name in enumerate(("train", "validation", "test"))
+    }
+    # Ten samples, five shapes, took 5 s.
+    assert planned(splits=splits).parts[0].seconds == pytest.approx(2.0 + 3 * 1.0)

@@ -6,6 +6,10 @@
 # checkpoint directly are looked at again, hence DIGESTS also where a job feels the other splits through a network.
 
 
+localrules:
+    dataset,
+
+
 checkpoint merge:
     input:
         frozen="results/frozen/merge/{split}.json",
@@ -49,3 +53,10 @@ rule floor:
         runtime=60,
     shell:
         "debye floor --frozen {input.frozen} {input.dataset} -o {output.floor} 2>&1 | tee {log}"
+
+
+# The data alone: `snakemake --cores N -- dataset`.
+rule dataset:
+    input:
+        datasets=expand("results/dataset/{split}.nc", split=CONFIG.splits),
+        digests=DIGESTS,

@@ -7,6 +7,7 @@ format prescribes, a merge the time of its bytes. Nothing is known here of how f
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from debye.streaming import sample_bytes
 SHORTEST, LONGEST = 20 * 60.0, 60 * 60.0
 """Seconds that a job of a cluster should last: a shorter one mostly waits in the queue, a longer one loses much when it
 fails."""
+
+INDEX_BYTES, INDEX_BYTES_A_SAMPLE = 30 * 10**6, 1500
+"""Most memory that HDF5 takes for a file's index of chunks while it is written and read back, and for each sample as
+long as it is less; measured with `streaming.streamed`."""
 
 Verdict = Literal["fits", "too short", "too long"]
 
@@ -59,6 +64,8 @@ class MergeTiming:
 
     input_bytes: int
     seconds: float
+    start_seconds: float
+    """Of the processor, for everything before the merge."""
     peak_bytes: int
 
 
@@ -120,6 +127,17 @@ class Plan:
     def core_hours(self) -> float:
         """Of all shards."""
         return sum(part.shards * part.seconds for part in self.parts) / 3600.0
+
+    def elapsed(self, cores: int) -> float:
+        """Seconds by the clock for all shards on a number of cores, the longest first, if each core is as fast as here.
+
+        It does not fall below the time of the longest shard.
+        """
+        ends = [0.0] * cores
+        for part in sorted(self.parts, key=lambda part: -part.seconds):
+            for _ in range(part.shards):
+                heapq.heapreplace(ends, ends[0] + part.seconds)
+        return max(ends)
 
     @property
     def shard_bytes(self) -> int:
@@ -194,19 +212,29 @@ def _part(config: Config, name: str, split: Split, geometry: str, timing: ShardT
     samples, shards = split.samples_per_shard, len(split.seeds_of(geometry))
     a_sample = sample_bytes(config.grid, _sizes(family, timing))
     beside_fields = a_sample - sample_bytes(config.grid, {})
+    more = max(0, samples - timing.samples)
     low, high = suggestion(timing, config.charges_per_shape, shards * samples)
     return Part(
         split=name,
         geometry=geometry,
         shards=shards,
         samples=samples,
-        seconds=timing.start_seconds + samples * timing.seconds_a_sample,
+        seconds=timing.start_seconds + _work(timing, config.charges_per_shape, samples),
         file_bytes=_overhead(config.grid, family, timing) + samples * a_sample,
         # What is kept of each sample until the shard is written, see `streaming.streamed`.
-        memory_bytes=timing.peak_bytes + max(0, samples - timing.samples) * beside_fields,
+        memory_bytes=timing.peak_bytes + more * beside_fields + min(INDEX_BYTES, more * INDEX_BYTES_A_SAMPLE),
         suggested=(low, high),
         verdict="too short" if samples < low else "too long" if samples > high else "fits",
     )
+
+
+def _work(timing: ShardTiming, charges_per_shape: int, samples: int) -> float:
+    """Seconds for the samples of a shard: by their number or that of their shapes, whichever is more.
+
+    The last shape is set up for as many samples as are left.
+    """
+    shapes, timed = (math.ceil(count / charges_per_shape) for count in (samples, timing.samples))
+    return timing.seconds * max(samples / timing.samples, shapes / timed)
 
 
 def suggestion(timing: ShardTiming, charges_per_shape: int, most: int) -> tuple[int, int]:
@@ -263,6 +291,6 @@ def _merge(
     return Merge(
         split=name,
         file_bytes=size,
-        seconds=size * timing.seconds / timing.input_bytes,
+        seconds=timing.start_seconds + size * timing.seconds / timing.input_bytes,
         memory_bytes=timing.peak_bytes,
     )

@@ -11,6 +11,9 @@ from debye.planning.plan import LONGEST, SHORTEST, Plan
 MUCH_WAITING = 0.2
 """Share of waiting in a timing from which on the reader is told."""
 
+CORES = (1, 16, 64)
+"""Numbers of cores for which the time of all samples is told."""
+
 
 def as_json(plan: Plan) -> str:
     """All numbers of a plan: seconds, bytes, counts."""
@@ -20,6 +23,7 @@ def as_json(plan: Plan) -> str:
         "samples": plan.samples,
         "shards": plan.shards,
         "core_hours": plan.core_hours,
+        "elapsed_seconds": {str(cores): plan.elapsed(cores) for cores in CORES},
         "shard_bytes": plan.shard_bytes,
         "dataset_bytes": plan.dataset_bytes,
         "jobs": plan.jobs | {"all": sum(plan.jobs.values())},
@@ -92,9 +96,13 @@ def _merges(plan: Plan) -> str:
 def _sums(plan: Plan) -> str:
     jobs = ", ".join(f"{count:,} {rule}" for rule, count in plan.jobs.items())
     rate = plan.timed_merge.input_bytes / plan.timed_merge.seconds
+    times = ", ".join(
+        f"{duration(plan.elapsed(cores))} on {cores} core{'s' if cores > 1 else ''}" for cores in CORES
+    )
     rows = [
         ["all samples", f"{plan.samples:,}"],
-        ["core-hours", f"{plan.core_hours:,.3g}"],
+        ["core-hours", f"{plan.core_hours:,.3g} of the shards"],
+        ["wall time", f"{times}; at least that of the longest shard"],
         ["disk", f"{size(plan.shard_bytes)} of shards and {size(plan.dataset_bytes)} of data sets"],
         ["memory", f"{size(max(part.memory_bytes for part in plan.parts))} a shard's job"],
         ["merge", f"{size(rate)} a second"],

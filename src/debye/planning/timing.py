@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -38,7 +38,7 @@ def timed_plan(config: Config, shapes: int, folder: Path) -> Plan:
     ----------
     config : Config
     shapes : int
-        Shapes of each family that are timed, each with all its charge sets.
+        Shapes of each family that are timed, each with all its charge sets; at most those of a shard.
     folder : Path
         Where temporary files are made: on the disk that the results will be on.
 
@@ -58,13 +58,12 @@ def timed_plan(config: Config, shapes: int, folder: Path) -> Plan:
 
 def _timings(config: Config, shapes: int, folder: Path) -> Iterator[tuple[str, ShardTiming]]:
     frozen = slices(config)
-    for number, (geometry, (split, seed)) in enumerate(families_sampled(config).items()):
+    for geometry, (split, seed) in families_sampled(config).items():
         part = cast("ShardSlice", frozen[f"shards/{split}/{geometry}"])
         out = folder / f"{geometry}.nc"
-        if number == 0:
-            # The first process ever compiles the loops and keeps them on disk; jobs that follow find them there.
-            _apart("first sample", make_shard, part.model_copy(update={"samples": 1}), seed, out)
-        few = part.model_copy(update={"samples": shapes * part.charges_per_shape})
+        # The first process ever compiles the loops, other ones for each family, and keeps them on disk for the jobs.
+        _apart("first sample", make_shard, part.model_copy(update={"samples": 1}), seed, out)
+        few = part.model_copy(update={"samples": min(shapes * part.charges_per_shape, part.samples)})
         yield geometry, _time_shard(few, seed, out)
 
 
@@ -105,9 +104,9 @@ def _time_merge(grid: Grid, folder: Path) -> MergeTiming:
     samples = max(1, MERGED_BYTES // (2 * sample_bytes(grid, {})))
     paths = [folder / f"mock{seed}.nc" for seed in (0, 1)]
     _apart("made-up shards", _write_mocks, paths, grid, samples)
-    seconds, peak = _apart("merge", _merge, paths, folder / "merged.nc")
+    start, seconds, peak = _apart("merge", _merge, paths, folder / "merged.nc")
     size = sum(path.stat().st_size for path in paths)
-    return MergeTiming(input_bytes=size, seconds=seconds, peak_bytes=peak)
+    return MergeTiming(input_bytes=size, seconds=seconds, start_seconds=start, peak_bytes=peak)
 
 
 def _write_mocks(paths: list[Path], grid: Grid, samples: int) -> None:
@@ -115,28 +114,53 @@ def _write_mocks(paths: list[Path], grid: Grid, samples: int) -> None:
         write(schema.mock(samples, grid, seed=seed), path)
 
 
-def _merge(paths: list[Path], out: Path) -> tuple[float, int]:
-    """Merge shards after a first one, with which all code is loaded; seconds and peak memory."""
+def _merge(paths: list[Path], out: Path) -> tuple[float, float, int]:
+    """Merge shards after a first one, with which all code is loaded; seconds of start and merge, and peak memory."""
     merge(paths[:1], out, "first", "none")
-    start = time.perf_counter()
+    start, begun = time.process_time(), time.perf_counter()
     merge(paths, out, "timed merge", "none")
-    return time.perf_counter() - start, peak_memory()
+    return start, time.perf_counter() - begun, peak_memory()
 
 
 def _apart(what: str, function: Callable[..., Result], *arguments: object) -> Result:
-    """Call a function in a fresh process: with a start and a peak of memory that are its own."""
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(function, *arguments).result()
-        except BrokenProcessPool:
-            raise DebyeError(
-                explain(
-                    f"timed {what}",
-                    "its process was killed",
-                    "it to end",
-                    "free memory, or use a machine with more of it",
-                )
-            ) from None
+    """Call a function in a fresh process: with a start and a peak of memory that are its own.
+
+    The process ends with this one's wish to end, so that a plan that is stopped leaves none behind.
+    """
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, function, arguments), daemon=True)
+    try:
+        process.start()
+        sender.close()
+        result, error = receiver.recv()
+    except EOFError:
+        raise DebyeError(
+            explain(
+                f"timed {what}",
+                "its process was killed",
+                "it to end",
+                "free memory, or use a machine with more of it",
+            )
+        ) from None
+    finally:
+        receiver.close()
+        if process.pid is not None:
+            process.kill()
+            process.join()
+    if error is not None:
+        raise error
+    return cast("Result", result)
+
+
+def _answer(sender: Connection, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    """Send a function's result or its error."""
+    # Ctrl-C reaches all processes of a terminal; the one that waits for this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        sender.send((function(*arguments), None))
+    except Exception as error:
+        sender.send((None, error))
 
 
 def peak_memory() -> int:
