@@ -11,7 +11,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import re
 import shutil
 import statistics
@@ -19,11 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import scipy.constants as codata
+from machine import machine as describe
 
 import debye
 from debye.physics.charges import coulomb_potential
@@ -276,23 +275,10 @@ def table(rows):
 
 
 def machine(apbs):
-    """What ran where."""
-    info = Path("/proc/cpuinfo")
-    models = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+    """What ran where, with the version of APBS."""
     version = subprocess.run([apbs, "--version"], capture_output=True, text=True, cwd=tempfile.gettempdir())
     lines = [line.strip() for line in (version.stdout + version.stderr).splitlines() if "Version" in line]
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "load": [round(value, 1) for value in os.getloadavg()],
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "debye": debye.__version__,
-        "apbs": lines[0] if lines else "unknown version",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
-    }
+    return describe() | {"apbs": lines[0] if lines else "unknown version"}
 
 
 def main():

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from debye.errors import ConfigError, SolveError, explain
 from debye.parameters import Solver
@@ -22,19 +18,9 @@ from debye.physics.charges import PointCharges
 from debye.physics.correction import Correction
 from debye.physics.problem import Problem
 from debye.physics.solution import Solution
+from debye.threads import one_thread
 
 Floats = NDArray[np.float64]
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread: the dense blocks here are tiny, and handing them round costs four times the work."""
-    limit: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
-    return limit
 
 
 def solve(
@@ -120,7 +106,7 @@ class Prepared:
             raise ConfigError(explain("solver.order", "4 in 3-D", "2 in 3-D", "use order 2 and more cells"))
         self.problem = problem
         self.limits = limits
-        with _one_thread():
+        with one_thread():
             self.discretisation = discretise(problem.grid, problem.solute, problem.medium, limits.penalty)
             self._system = System(self.discretisation, limits.multigrid)
             self._correction = Correction(self._system) if limits.order == 4 else None
@@ -134,7 +120,7 @@ class Prepared:
         start = time.perf_counter()
         problem = replace(self.problem, charges=charges)
         boundary = problem.boundary_values(self._edge)
-        with _one_thread():
+        with one_thread():
             load = self.discretisation.load(charges)
             loaded = time.perf_counter() - start
             w, report = self._system.solve(load, boundary, rtol, self.limits.max_newton, self.limits.max_cg)
@@ -154,7 +140,7 @@ class Prepared:
         self, correction: Correction, w: Floats, charges: PointCharges, report: Report
     ) -> tuple[Floats, Report]:
         """Fourth order at the nodes; second order with a warning where that is not to be had."""
-        with _one_thread():
+        with one_thread():
             found = correction.correct(w, charges)
         report = replace(report, seconds=report.seconds | {"correction": found.seconds})
         if found.reason:
