@@ -18,6 +18,7 @@ import click
 
 from debye import provenance
 from debye.errors import ConfigError, DebyeError, explain
+from debye.locks import only_writer
 from debye.progress import set_up_logging
 from debye.threads import one_thread_from_now_on
 
@@ -134,7 +135,8 @@ def sample(frozen: Path, seed: int, out: Path) -> None:
     from debye.frozen import ShardSlice
     from debye.physics.sampling import make_shard
 
-    make_shard(ShardSlice.load(frozen), seed, out)
+    with only_writer(out):
+        make_shard(ShardSlice.load(frozen), seed, out)
 
 
 @cli.command()
@@ -150,9 +152,10 @@ def merge(frozen: Path, shards: Path, out: Path, digest: Path | None) -> None:
 
     part = MergeSlice.load(frozen)
     title = f"Debye samples, {part.split} split"
-    content = merge_shards(part.shards(shards), out, title=title, code_digest=part.code)
-    if digest is not None:
-        write_text(digest, content + "\n")
+    with only_writer(out):
+        content = merge_shards(part.shards(shards), out, title=title, code_digest=part.code)
+        if digest is not None:
+            write_text(digest, content + "\n")
 
 
 @cli.command()
@@ -165,7 +168,8 @@ def floor(dataset: Path, frozen: Path, out: Path) -> None:
     from debye.physics.floor import make_floor
 
     _differ(dataset=dataset, frozen=frozen, out=out)
-    make_floor(FloorSlice.load(frozen), dataset, out)
+    with only_writer(out):
+        make_floor(FloorSlice.load(frozen), dataset, out)
 
 
 @cli.command()
@@ -182,7 +186,8 @@ def train(frozen: Path, train_split: Path, validation: Path, state: Path, device
     from debye.frozen import NetworkSlice
     from debye.learning.train import train as train_network
 
-    train_network(NetworkSlice.load(frozen), train_split, validation, state, out, device=device)
+    with only_writer(state, out):
+        train_network(NetworkSlice.load(frozen), train_split, validation, state, out, device=device)
 
 
 @cli.command()
@@ -195,7 +200,8 @@ def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
     from debye.learning.predict import predict_dataset
 
     _differ(dataset=dataset, model=model, out=out)
-    predict_dataset(model, dataset, out, device=device)
+    with only_writer(out):
+        predict_dataset(model, dataset, out, device=device)
 
 
 @cli.command()
@@ -212,7 +218,8 @@ def analyse(
     from debye.analysis.analyse import analyse as analyse_network
     from debye.frozen import AnalysisSlice
 
-    analyse_network(AnalysisSlice.load(frozen), prediction, dataset, floor_file, history, out)
+    with only_writer(out):
+        analyse_network(AnalysisSlice.load(frozen), prediction, dataset, floor_file, history, out)
 
 
 @cli.command()
@@ -224,7 +231,8 @@ def penalty_family(frozen: Path, out: Path) -> None:
     from debye.physics.penalty import make_sweep
 
     _differ(frozen=frozen, out=out)
-    make_sweep(PenaltySlice.load(frozen), out)
+    with only_writer(out):
+        make_sweep(PenaltySlice.load(frozen), out)
 
 
 @cli.command()
@@ -236,7 +244,8 @@ def penalty_study(families: tuple[Path, ...], frozen: Path, out: Path) -> None:
     from debye.analysis.penalty import make_study
     from debye.frozen import PenaltyReportSlice
 
-    make_study(PenaltyReportSlice.load(frozen), list(families), out)
+    with only_writer(out):
+        make_study(PenaltyReportSlice.load(frozen), list(families), out)
 
 
 @cli.command()
@@ -249,7 +258,8 @@ def report(analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, out: 
     from debye.analysis.report import write_report
     from debye.frozen import ReportSlice
 
-    write_report(ReportSlice.load(frozen), list(analyses), out, penalty)
+    with only_writer(out):
+        write_report(ReportSlice.load(frozen), list(analyses), out, penalty)
 
 
 def main() -> None:

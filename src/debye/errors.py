@@ -52,6 +52,10 @@ class TrainingError(DebyeError, RuntimeError):
     """A training whose loss or gradient is no longer a number."""
 
 
+class BusyError(DebyeError, RuntimeError):
+    """A result that another live process is making at this moment."""
+
+
 class FormatError(DebyeError, ValueError):
     """A file that is not what it should be: truncated, on another grid, of another version."""
 

@@ -52,7 +52,7 @@ def check_target(path: str | Path) -> Path:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` when the block ends well, remove it otherwise.
 
-    One writer at a time may write a target, as Snakemake sees to: temporaries of it that a killed one left are removed.
+    One writer at a time may write a target, as `debye.locks` sees to: temporaries that a killed one left are removed.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,16 @@ class Workplace:
 
     folder: Path
     config: dict[str, Any]
+    options: tuple[str, ...] = ("--cores", "2")
+    """How Snakemake runs jobs."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """On top of that of the tests."""
 
     @classmethod
-    def new(cls, folder: Path, config: dict[str, Any]) -> Workplace:
-        """Make one without results."""
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "src" / "debye", folder / "src" / "debye", ignore=ignored)
+    def new(cls, folder: Path, config: dict[str, Any], source: Path = ROOT) -> Workplace:
+        """Make one without results, with the package below `source` and the machine code compiled beside it."""
+        ignored = shutil.ignore_patterns("*.pyc")
+        shutil.copytree(source / "src" / "debye", folder / "src" / "debye", ignore=ignored)
         return cls(folder, config)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,24 +50,30 @@ class Workplace:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start Snakemake here and do not wait for it."""
+        """Start Snakemake here and do not wait for it; what it says goes to `said.txt`."""
         command, environment = self._command(*arguments)
-        silent = subprocess.DEVNULL
-        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=silent, stderr=silent)
+        with self.said.open("wb") as said:
+            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=said, stderr=said)
+
+    @property
+    def said(self) -> Path:
+        """What the Snakemake that was started last says."""
+        return self.folder / "said.txt"
 
     def _command(self, *arguments: str) -> tuple[list[str], dict[str, str]]:
         file = self.folder / "config.yaml"
         # Sharing (YAML anchors) is written out: an edit of one family must stay one.
         file.write_text(yaml.dump(self.config, sort_keys=False), encoding="utf-8")
         bin_folder = str(Path(sys.executable).parent)
-        environment = os.environ | {
-            "PATH": os.pathsep.join([str(self.folder / "bin"), bin_folder, os.environ["PATH"]]),
+        inherited = os.environ | self.environment
+        environment = inherited | {
+            "PATH": os.pathsep.join([str(self.folder / "bin"), bin_folder, inherited["PATH"]]),
             "PYTHONPATH": str(self.source.parent),
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
         }
         command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--configfile", str(file), "--cores", "2", "--nocolor"]
-        return [*command, *arguments], environment
+        command += ["--directory", str(self.folder), "--configfile", str(file), "--nocolor"]
+        return [*command, *self.options, *arguments], environment
 
     def stand_in(self, command: str, script: str) -> None:
         """Put a `debye` before the real one that runs a shell script for one of its commands."""
@@ -71,7 +81,8 @@ class Workplace:
         debye.parent.mkdir(exist_ok=True)
         real = shlex.quote(f"{Path(sys.executable).parent}/debye")
         debye.write_text(
-            f'#!/bin/bash\nif [ "$1" = {command} ]; then\n{script}\nfi\nexec {real} "$@"\n', encoding="utf-8"
+            f'#!/bin/bash\nreal={real}\nif [ "$1" = {command} ]; then\n{script}\nfi\nexec $real "$@"\n',
+            encoding="utf-8",
         )
         debye.chmod(0o755)
 

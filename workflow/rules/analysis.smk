@@ -20,8 +20,8 @@ rule analyse:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     shell:
         "debye analyse --frozen {input.frozen} --prediction {input.prediction} --dataset {input.dataset}"
         " --floor {input.floor} --history {input.history} -o {output.folder} 2>&1 | tee {log}"

@@ -1,6 +1,7 @@
 # The checked configuration, and the functions that the rules ask for their inputs and parameters.
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from snakemake.exceptions import WorkflowError
 
 try:
     from debye.config import Config
-    from debye.errors import ConfigError
+    from debye.errors import BusyError, ConfigError
     from debye.frozen import slices
+    from debye.slurm import refuse_jobs_left
 except ImportError as error:
     raise WorkflowError(
         f"the package debye cannot be imported by {sys.executable} ({error}); "
@@ -35,6 +37,21 @@ shell.prefix(
 )
 
 
+# Shortly before a time limit Slurm may signal all processes of a job (`--signal=USR1@…`). It is meant for `debye`, which
+# listens; Snakemake, the shell and `tee` would die of it.
+if not workflow.is_main_process:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+
+onstart:
+    # Only a run that starts asks, no dry run and no job.
+    if workflow.is_main_process:
+        try:
+            refuse_jobs_left(Path.cwd())
+        except BusyError as error:
+            raise WorkflowError(f"debye: error: {error}")
+
+
 wildcard_constraints:
     split="train|validation|test",
     geometry="[a-z][a-z0-9_]*",
@@ -44,6 +61,15 @@ wildcard_constraints:
 
 # What every job behind the merges takes as input, see dataset.smk.
 DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
+
+
+def growing(least):
+    """A resource of which a job gets more each time that it is tried again."""
+
+    def wanted(wildcards, attempt):
+        return least * attempt
+
+    return wanted
 
 
 def frozen_text(wildcards):

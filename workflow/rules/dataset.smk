@@ -25,8 +25,8 @@ checkpoint merge:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         shards="results/shards/{split}",
     shell:
@@ -49,8 +49,8 @@ rule floor:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     shell:
         "debye floor --frozen {input.frozen} {input.dataset} -o {output.floor} 2>&1 | tee {log}"
 

@@ -14,8 +14,8 @@ rule penalty_family:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     shell:
         "debye penalty-family --frozen {input.frozen} -o {output.family} 2>&1 | tee {log}"
 
@@ -37,8 +37,8 @@ rule penalty_study:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         folder=folder_made,
     shell:

@@ -15,8 +15,8 @@ rule report:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         penalty=folder_shown,
     shell:

@@ -14,8 +14,8 @@ rule sample:
         "../../envs/debye.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         # `debye plan` aims at 20 to 60 minutes on the machine where it is asked; a node may be half as fast.
-        runtime=120,
+        runtime=growing(120),
     shell:
         "debye sample --frozen {input.frozen} --seed {wildcards.seed} -o {output.shard} 2>&1 | tee {log}"

@@ -20,8 +20,8 @@ rule train:
     # As many as the run has, up to 16.
     threads: 16
     resources:
-        mem_mb=16000,
-        runtime=2880,
+        mem_mb=growing(16000),
+        runtime=growing(1440),
     params:
         folder="results/models/{model}",
         # No output: Snakemake removes outputs before a job, and a killed training goes on from its state.
@@ -46,7 +46,7 @@ rule predict:
         "../../envs/debye.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     shell:
         "debye predict {input.dataset} --model {input.checkpoint} -o {output.prediction} 2>&1 | tee {log}"

@@ -1,0 +1,74 @@
+"""What a killed run of the workflow has left in Slurm's queue.
+
+`kill -9` of Snakemake, or a log-in node that restarts, leaves its jobs queued and running. The next run would submit
+the same jobs again, and an old one that starts late would remove what the new run has made. So a run asks first.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import shutil
+import subprocess
+from pathlib import Path
+
+from debye.errors import BusyError, explain
+
+log = logging.getLogger("debye")
+
+SECONDS = 60
+"""Longest wait for the queue's answer."""
+
+
+def jobs_left(folder: Path) -> list[str]:
+    """Jobs that an earlier run of the workflow has in Slurm's queue for a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where Snakemake works (`--directory`).
+
+    Returns
+    -------
+    list of str
+        One number and state a job, as `17 RUNNING sample_train_disc_0`; empty where there is no Slurm, or no answer.
+    """
+    squeue = shutil.which("squeue")
+    if squeue is None:
+        return []
+    command = [squeue, "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%k|%Z"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("Slurm's queue was not read (%s): make sure that no job of an earlier run is left", error)
+        return []
+    found = []
+    for line in done.stdout.splitlines():
+        number, state, comment, place = line.strip().split("|", 3)
+        # Snakemake's plugin writes the rule and its wildcards into the comment.
+        if comment.startswith("rule_") and Path(place).resolve() == folder.resolve():
+            name = comment.removeprefix("rule_").replace("_wildcards_", "_")
+            found.append(f"{number} {state} {name}")
+    return found
+
+
+def refuse_jobs_left(folder: Path) -> None:
+    """Refuse to start a run beside the jobs of an earlier one.
+
+    Raises
+    ------
+    BusyError
+        Naming the jobs and how to end them.
+    """
+    found = jobs_left(folder)
+    if found:
+        numbers = " ".join(line.split()[0] for line in found)
+        raise BusyError(
+            explain(
+                str(folder),
+                f"{len(found)} jobs of an earlier run in Slurm's queue ({', '.join(found[:5])}"
+                f"{', …' if len(found) > 5 else ''})",
+                "none",
+                f"wait until they have ended, or end them (scancel {numbers}), and run this again",
+            )
+        )

@@ -1,0 +1,37 @@
+"""The smoke scenario as a user runs it on a cluster, judged by Slurm's own records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from debye.config import load_config
+from debye.planning.plan import jobs as jobs_planned
+from tests.workflow.slurm.place import Place
+from tests.workflow.workplace import SMOKE
+
+ON_A_GPU = {"train", "predict"}
+
+
+def test_every_rule_ran_as_jobs_in_its_partition(place: Callable[..., Place], smoke: dict[str, Any]) -> None:
+    here = place(smoke)
+    done = here.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = here.jobs()
+    assert {job.state for job in found} == {"COMPLETED"}
+    planned = jobs_planned(load_config(SMOKE))
+    # `freeze` is a local rule: it copies a text.
+    assert Counter(job.rule.split()[0] for job in found) == Counter(planned) - Counter(
+        freeze=planned["freeze"]
+    )
+    for job in found:
+        on_a_gpu = job.rule.split()[0] in ON_A_GPU
+        assert job.partition == ("gpu" if on_a_gpu else "cpu"), job
+        assert job.resources.get("gres/gpu") == ("1" if on_a_gpu else None), job
+        assert job.node in ({"gn1"} if on_a_gpu else {"cn1", "cn2", "cn3"}), job
+        assert job.memory_mb >= 2000
+        assert job.minutes >= 10
+    assert len({job.node for job in found}) > 2
+    assert here.result("report/index.html").stat().st_size > 0
+    assert here.planned() == set()
