@@ -41,9 +41,12 @@ def holder(target: Path, **environment: str) -> subprocess.Popen[str]:
 def test_a_live_writer_is_named_and_not_disturbed(tmp_path: Path) -> None:
     target = tmp_path / "folder" / "shard.nc"
     with holder(target, SLURM_JOB_ID="17") as process:
-        with pytest.raises(
-            BusyError, match=rf"shard.nc: found it is being made by process {process.pid} on .*job 17"
-        ), only_writer(target):
+        with (
+            pytest.raises(
+                BusyError, match=rf"shard.nc: found it is being made by process {process.pid} on .*job 17"
+            ),
+            only_writer(target),
+        ):
             pytest.fail("two writers")
         # The lock is still there, and still held.
         with pytest.raises(BusyError), only_writer(target):

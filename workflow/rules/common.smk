@@ -9,9 +9,9 @@ from snakemake.exceptions import WorkflowError
 
 try:
     from debye.config import Config
-    from debye.errors import BusyError, ConfigError
+    from debye.errors import ConfigError, DebyeError
     from debye.frozen import slices
-    from debye.slurm import refuse_jobs_left
+    from debye.preflight import check_start
 except ImportError as error:
     raise WorkflowError(
         f"the package debye cannot be imported by {sys.executable} ({error}); "
@@ -47,8 +47,8 @@ onstart:
     # Only a run that starts asks, no dry run and no job.
     if workflow.is_main_process:
         try:
-            refuse_jobs_left(Path.cwd())
-        except BusyError as error:
+            check_start(Path.cwd())
+        except DebyeError as error:
             raise WorkflowError(f"debye: error: {error}")
 
 

@@ -37,7 +37,7 @@ PROGRAMS = (
 """Debian's packages slurm-wlm, slurmdbd, munge and mariadb-server have them."""
 
 SBIN = "/usr/sbin:/sbin"
-CPU_NODES = ("cn1", "cn2", "cn3")
+CPU_NODES = ("cn1", "cn2", "cn3", "cn4")
 GPU_NODE = "gn1"
 GPUS = 2
 KILL_WAIT = 5
@@ -65,7 +65,8 @@ TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
+# Jobs spread over the nodes, so that one that is set down takes one job with it.
+SelectTypeParameters=CR_Core_Memory,CR_LLN
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.workflow.slurm.cluster import Cluster, running_cluster, why_not
 from tests.workflow.slurm.place import Place
-from tests.workflow.workplace import SMOKE
+from tests.workflow.workplace import Workplace
 
 HERE = Path(__file__).parent
 
@@ -34,16 +33,22 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def smoke() -> dict[str, Any]:
-    """The smoke scenario, to be edited."""
-    return yaml.safe_load(yaml.dump(yaml.safe_load(SMOKE.read_text(encoding="utf-8"))))
+def undisturbed(finished_once: tuple[Path, str], smoke_config: dict[str, Any]) -> Workplace:
+    """The smoke scenario run on this machine without Slurm; nobody may write there."""
+    return Workplace(finished_once[0], smoke_config)
 
 
 @pytest.fixture
-def place(cluster: Cluster, tmp_path: Path) -> Callable[..., Place]:
-    """Make folders from which Snakemake submits to the cluster."""
+def place(cluster: Cluster, tmp_path: Path, undisturbed: Workplace) -> Callable[..., Place]:
+    """Make folders from which Snakemake submits to the cluster; the code in them is compiled already."""
 
     def make(config: dict[str, Any], name: str = "work") -> Place:
-        return Place.on(cluster, tmp_path / name, config)
+        return Place.on(cluster, tmp_path / name, config, undisturbed.folder)
 
     return make
+
+
+@pytest.fixture
+def finished_on_slurm(cluster: Cluster, finished: Workplace) -> Place:
+    """A copy of the finished smoke run, from which Snakemake submits to the cluster."""
+    return Place.adopt(cluster, finished)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from debye.errors import BusyError
-from debye.slurm import jobs_left, refuse_jobs_left
+from debye.errors import BusyError, DebyeError
+from debye.preflight import check_start, jobs_left, refuse_jobs_left, refuse_unwritable
 
 
 def squeue(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -49,3 +49,11 @@ def test_a_queue_that_does_not_answer_is_no_reason_to_stop(
 def test_no_slurm_no_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert jobs_left(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_job(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "results")
+    assert list((tmp_path / "results").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(DebyeError, match=r"file/results: found it cannot be written \(Not a directory\)"):
+        check_start(tmp_path / "file")

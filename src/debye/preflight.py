@@ -1,7 +1,8 @@
-"""What a killed run of the workflow has left in Slurm's queue.
+"""What a run of the workflow makes sure of before it starts a job.
 
 `kill -9` of Snakemake, or a log-in node that restarts, leaves its jobs queued and running. The next run would submit
-the same jobs again, and an old one that starts late would remove what the new run has made. So a run asks first.
+the same jobs again, and an old one that starts late would remove what the new run has made. And a folder that nobody
+can write to would fail every job one by one.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import getpass
 import logging
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from debye.errors import BusyError, explain
+from debye.errors import BusyError, DebyeError, explain
 
 log = logging.getLogger("debye")
 
@@ -50,6 +52,48 @@ def jobs_left(folder: Path) -> list[str]:
             name = comment.removeprefix("rule_").replace("_wildcards_", "_")
             found.append(f"{number} {state} {name}")
     return found
+
+
+def check_start(folder: Path) -> None:
+    """Refuse to start a run in a folder where it would do harm or come to nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        Where Snakemake works (`--directory`); results go to `results` below it.
+
+    Raises
+    ------
+    BusyError
+        If jobs of an earlier run are left in Slurm's queue.
+    DebyeError
+        If `results` cannot be written.
+    """
+    refuse_unwritable(folder / "results")
+    refuse_jobs_left(folder)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Make a folder if it is missing, and try to write into it.
+
+    Raises
+    ------
+    DebyeError
+        If that cannot be done: no permission, mounted read-only, full.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"debye")
+    except OSError as error:
+        raise DebyeError(
+            explain(
+                str(folder),
+                f"it cannot be written ({error.strerror})",
+                "a folder for results",
+                "mend its permissions, mount or quota, or work in another --directory",
+            )
+        ) from None
 
 
 def refuse_jobs_left(folder: Path) -> None:
