@@ -30,6 +30,8 @@ class Workplace:
 
     folder: Path
     config: dict[str, Any]
+    default: bool = False
+    """Leave the configuration to the workflow's own default."""
 
     @classmethod
     def new(cls, folder: Path, config: dict[str, Any]) -> Workplace:
@@ -62,7 +64,8 @@ class Workplace:
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
         }
         command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--configfile", str(file), "--cores", "2", "--nocolor"]
+        command += ["--directory", str(self.folder), "--cores", "2", "--nocolor"]
+        command += [] if self.default else ["--configfile", str(file)]
         return [*command, *arguments], environment
 
     def stand_in(self, command: str, script: str) -> None:
