@@ -11,7 +11,7 @@ PYTHON ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
-SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk)
+SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Processes run side by side: more than one thread for linear algebra in each would only make them wait.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
@@ -50,6 +50,7 @@ lint: $(READY)  ## style, types, layers, workflow, spelling
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(IN_VENV) snakemake --lint
+	$(IN_VENV) snakemake --lint --snakefile workflow/Snakefile
 	$(BIN)/codespell
 
 .PHONY: format

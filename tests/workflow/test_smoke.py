@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import html
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from debye.config import load_config
 from debye.frozen import slices
@@ -101,22 +98,3 @@ def test_wrong_configuration_is_a_clear_error(
     assert "configuration: " in said
     assert words in said
     assert "Traceback" not in said
-
-
-def test_default_configuration_plans(tmp_path: Path) -> None:
-    """`snakemake -n` with nothing else: config.yaml from beside the Snakefile, three families."""
-    command = [
-        f"{Path(sys.executable).parent}/snakemake",
-        "-n",
-        "-s",
-        str(ROOT / "Snakefile"),
-        "-d",
-        str(tmp_path),
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    planned = jobs_in(done.stdout + done.stderr)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    families = config["splits"]["train"]["geometries"]
-    assert {"disc", "ellipse", "star"} <= set(families)
-    assert {f"sample train {family} 0" for family in families} <= planned

@@ -34,6 +34,8 @@ class Workplace:
     """How Snakemake runs jobs."""
     environment: dict[str, str] = field(default_factory=dict)
     """On top of that of the tests."""
+    default: bool = False
+    """Leave the configuration to the workflow's own default."""
 
     @classmethod
     def new(cls, folder: Path, config: dict[str, Any], source: Path = ROOT) -> Workplace:
@@ -72,7 +74,8 @@ class Workplace:
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
         }
         command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--configfile", str(file), "--nocolor"]
+        command += ["--directory", str(self.folder), "--nocolor"]
+        command += [] if self.default else ["--configfile", str(file)]
         return [*command, *self.options, *arguments], environment
 
     def stand_in(self, command: str, script: str) -> None:

@@ -11,7 +11,14 @@ rule analyse:
         history="results/models/{model}/history.csv",
     output:
         # A directory, so that figures of an older configuration go with it.
-        folder=directory("results/analysis/{model}"),
+        folder=report(
+            directory("results/analysis/{model}"),
+            patterns=["{figure}.svg", "{figure}.png"],
+            caption="../report/analysis.rst",
+            category="Networks",
+            subcategory="{model}",
+            labels={"network": "{model}", "figure": "{figure}"},
+        ),
     log:
         "results/logs/analyse/{model}.log",
     benchmark:

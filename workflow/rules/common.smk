@@ -22,7 +22,7 @@ try:
     CONFIG = Config(**config)
 except ConfigError as error:
     raise WorkflowError(
-        f"configuration: {error} (workflow/README.md describes every key)"
+        f"configuration: {error} (config/README.md describes every key)"
     )
 
 FROZEN = {name: part.text() for name, part in slices(CONFIG).items()}

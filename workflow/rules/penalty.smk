@@ -30,7 +30,12 @@ rule penalty_study:
         study="results/penalty/study.nc",
         findings="results/penalty/findings.json",
         recommendation="results/penalty/recommendation.md",
-        figure="results/penalty/penalty.svg",
+        figure=report(
+            "results/penalty/penalty.svg",
+            caption="../report/penalty.rst",
+            category="Penalty study",
+            labels={"figure": "penalty"},
+        ),
     log:
         "results/logs/penalty.log",
     conda:

@@ -8,7 +8,12 @@ rule report:
         digests=DIGESTS,
         penalty=rules.penalty_study.output,
     output:
-        page="results/report/index.html",
+        page=report(
+            "results/report/index.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"page": "all networks"},
+        ),
     log:
         "results/logs/report.log",
     conda:

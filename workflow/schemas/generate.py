@@ -1,4 +1,4 @@
-"""Make config.schema.json and the table of all keys in workflow/README.md from `debye.config.Config`.
+"""Make config.schema.json and the table of all keys in config/README.md from `debye.config.Config`.
 
 `make schema` runs it; a test fails where one of the two is out of step.
 """
@@ -14,7 +14,7 @@ from debye.config import Config
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE / "config.schema.json"
-README = HERE.parent / "README.md"
+README = HERE.parents[1] / "config" / "README.md"
 BEGIN, END = "<!-- keys: made by `make schema` -->\n", "<!-- end of keys -->"
 
 

@@ -43,7 +43,7 @@ def streamed(*arguments):
 sampling.streamed = streamed
 cli.main()
 """
-"""`debye` that stops, as if it were very slow, after the first samples of a shard are on disk under a temporary name."""
+"""`debye` that stops, as if it were very slow, once the first samples of a shard are in its temporary file."""
 
 
 @dataclass
