@@ -1,81 +1,41 @@
-"""What runs again after an edit: the table of workflow/README.md, by dry runs on a finished smoke run."""
+"""What runs again after an edit: the table of workflow/README.md on a finished smoke run.
+
+The rows of `rerun_table.py` are run for real, here and on Slurm (`slurm/test_rerun.py`); the others as dry runs.
+"""
 
 from __future__ import annotations
 
-import ast
 import shutil
-from pathlib import Path
 
 import pytest
 
 from debye.store import open_dataset
+from tests.workflow.rerun_table import (
+    MODELS,
+    ROWS,
+    SEEDS,
+    Row,
+    append,
+    family_onward,
+    freeze,
+    freeze_physics,
+    model_onward,
+    penalty_onward,
+)
 from tests.workflow.workplace import Workplace
 
 pytestmark = pytest.mark.workflow
 
-MODELS = ("tiny", "tiny_regular")
-SEEDS = {"train": (0, 1), "validation": (0,), "test": (0,)}
 
-
-def model_onward(*models: str) -> set[str]:
-    """Jobs from the training of some models to the report."""
-    jobs = {"report"}
-    for model in models:
-        jobs |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
-    return jobs
-
-
-def family_onward(*families: str) -> set[str]:
-    """Jobs from the shards of some families to the report, without the freezing."""
-    jobs = {
-        f"sample {split} {family} {seed}"
-        for split, seeds in SEEDS.items()
-        for family in families
-        for seed in seeds
-    }
-    return (
-        jobs
-        | {f"merge {split}" for split in SEEDS}
-        | {"floor test"}
-        | model_onward(*MODELS)
-        | penalty_onward(*families)
-    )
-
-
-def penalty_onward(*families: str) -> set[str]:
-    """Jobs from the penalty studies of some families to the report."""
-    return {f"penalty_family {family}" for family in families} | {"penalty_study", "report"}
-
-
-def freeze_physics(*families: str) -> set[str]:
-    """Freezing of everything that solves: shards and penalty studies of some families."""
-    shards = {f"shards/{split}/{family}" for split in SEEDS for family in families}
-    return freeze(*shards, *(f"penalty/{family}" for family in families))
-
-
-def freeze(*names: str) -> set[str]:
-    """Freezing of some slices."""
-    return {f"freeze {name}" for name in names}
-
-
-def append(path: Path, text: str) -> None:
-    """Add a line to a file."""
-    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_row_of_the_table(row: Row, finished: Workplace) -> None:
+    row.edit(finished)
+    assert finished.run() == row.jobs
+    assert finished.planned() == set()
 
 
 def test_nothing_runs_again(finished: Workplace) -> None:
     assert finished.planned() == set()
-
-
-def test_learning_rate_of_one_model(finished: Workplace) -> None:
-    finished.config["models"]["tiny"]["training"]["learning_rate"] = 0.002
-    assert finished.planned() == freeze("models/tiny") | model_onward("tiny")
-
-
-def test_solver_code(finished: Workplace) -> None:
-    append(finished.source / "physics" / "solve.py", "\nEDITED = 1\n")
-    frozen = freeze("floor") | freeze_physics("disc", "star")
-    assert finished.planned() == frozen | family_onward("disc", "star")
 
 
 def test_learning_code(finished: Workplace) -> None:
@@ -110,21 +70,6 @@ def test_library_of_the_format_trains_nothing_again(finished: Workplace) -> None
     assert finished.planned() == set()
 
 
-def test_comments_and_docstrings_anywhere(finished: Workplace) -> None:
-    for path in finished.source.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        docstring = ast.get_docstring(ast.parse(text), clean=False)
-        if docstring:
-            text = text.replace(docstring, f"Edited. {docstring}", 1)
-        path.write_text(f"# edited\n{text}\n# edited\n", encoding="utf-8")
-    assert finished.planned() == set()
-
-
-def test_analysis_bands(finished: Workplace) -> None:
-    finished.config["analysis"]["bands"] = [-4, 0, 4]
-    assert finished.planned() == freeze("analysis") | {"analyse tiny", "analyse tiny_regular", "report"}
-
-
 def test_report_title(finished: Workplace) -> None:
     finished.config["report"]["title"] = "Another title"
     assert finished.planned() == freeze("report") | {"report"}
@@ -148,36 +93,6 @@ def test_solver_settings_do_not_touch_the_penalty_study(finished: Workplace) -> 
     assert not [job for job in planned if "penalty" in job]
 
 
-def test_two_more_seeds_of_one_family(finished: Workplace) -> None:
-    finished.config["splits"]["train"]["seeds"] = {"disc": [0, 1, 2, 3], "star": [0, 1]}
-    samples = {"sample train disc 2", "sample train disc 3"}
-    assert finished.planned() == freeze("merge/train") | samples | {"merge train"} | model_onward(*MODELS)
-
-
-def test_family_added(finished: Workplace) -> None:
-    charges = finished.config["families"]["disc"]["charges"]
-    ellipse = {"kind": "ellipsoid", "semi_axis": [6.0, 8.0], "aspect": [0.7, 0.9], "charges": charges}
-    finished.config["families"]["ellipse"] = ellipse
-    for split in SEEDS:
-        finished.config["splits"][split]["geometries"].append("ellipse")
-    frozen = freeze(
-        *(f"{stage}" for split in SEEDS for stage in (f"shards/{split}/ellipse", f"merge/{split}")),
-        "penalty",
-        "penalty/ellipse",
-    )
-    assert finished.planned() == frozen | family_onward("ellipse")
-
-
-def test_ranges_of_a_family(finished: Workplace) -> None:
-    finished.config["families"]["star"]["radius"] = [6.5, 8.0]
-    assert finished.planned() == freeze_physics("star") | family_onward("star")
-
-
-def test_model_added(finished: Workplace) -> None:
-    finished.config["models"]["third"] = finished.config["models"]["tiny"]
-    assert finished.planned() == freeze("models/third") | model_onward("third")
-
-
 @pytest.mark.parametrize("trigger", ["default", "mtime only", "metadata lost"])
 def test_no_stale_result_whatever_snakemake_knows(finished: Workplace, trigger: str) -> None:
     finished.config["models"]["tiny"]["training"]["learning_rate"] = 0.002
@@ -197,14 +112,6 @@ def test_reverted_edit_after_a_dry_run(finished: Workplace) -> None:
     finished.config["seed"] = "another"
     assert finished.planned()
     finished.config["seed"] = "smoke"
-    assert finished.planned() == set()
-
-
-def test_deleted_shard_is_made_again_and_nothing_trained_again(finished: Workplace) -> None:
-    finished.result("shards/train/disc/seed1.nc").unlink()
-    again = {"sample train disc 1", "merge train"}
-    assert finished.planned() == again | model_onward(*MODELS)
-    assert finished.run() == again
     assert finished.planned() == set()
 
 

@@ -19,8 +19,8 @@ from tests.workflow.workplace import ROOT, Workplace
 
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 
-IMPATIENT = {"slurm-init-seconds-before-status-checks": 3, "latency-wait": 10, "jobs": 12}
-"""The profile asks Slurm every 30 s, which is kind to a cluster and slow in a test."""
+IMPATIENT = {"slurm-init-seconds-before-status-checks": 3, "latency-wait": 10, "jobs": 12, "retries": 1}
+"""The profile asks Slurm every 30 s, and tries four times: kind to a cluster, slow in a test."""
 
 HALTED = """
 import contextlib, os, signal, sys
