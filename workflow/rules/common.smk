@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -22,8 +23,6 @@ except ConfigError as error:
     raise WorkflowError(
         f"configuration: {error} (config/README.md describes every key)"
     )
-
-FROZEN = {name: part.text() for name, part in slices(CONFIG).items()}
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
@@ -46,9 +45,15 @@ wildcard_constraints:
 DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
 
 
+@cache
+def frozen_texts():
+    """Texts of all frozen slices by name; not made before a `freeze` asks: Snakemake reads this file in every job."""
+    return {name: part.text() for name, part in slices(CONFIG).items()}
+
+
 def frozen_text(wildcards):
     """Text of a frozen slice, as configuration and code call for it now."""
-    return FROZEN[wildcards.name]
+    return frozen_texts()[wildcards.name]
 
 
 def force_if_stale(wildcards):
@@ -77,7 +82,7 @@ def shards_to_merge(wildcards):
     return shards_of(wildcards.split)
 
 
-def all_shards():
+def all_shards(wildcards):
     """Shards of every split."""
     return [shard for split in CONFIG.splits for shard in shards_of(split)]
 
