@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from debye.threads import ASKED_FOR, one_thread
 
 ASK = """
-import dask, numpy, threadpoolctl
 from debye import cli
 cli.cli.callback(quiet=True)
+import dask, threadpoolctl, debye.physics.solve
 print(*{pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"})
 print(dask.config.get("scheduler", "threads"))
 """

@@ -1,7 +1,7 @@
 """The workflow's configuration as types: every key described, none optional by accident, no unknown one let through.
 
-Only the standard library, numpy and pydantic are used here, so that the Snakefile can load a configuration in
-milliseconds.
+Only the standard library, numpy, pydantic and the constants of scipy are used here, so that the Snakefile can load a
+configuration in milliseconds.
 """
 
 from __future__ import annotations

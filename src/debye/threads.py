@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import dask
+import scipy.linalg  # noqa: F401  numpy and scipy bring a BLAS each: both are there before anybody asks which there are
 from threadpoolctl import ThreadpoolController
 
 ASKED_FOR = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")

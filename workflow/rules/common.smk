@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -24,8 +25,6 @@ except ConfigError as error:
     raise WorkflowError(
         f"configuration: {error} (config/README.md describes every key)"
     )
-
-FROZEN = {name: part.text() for name, part in slices(CONFIG).items()}
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
@@ -63,18 +62,14 @@ wildcard_constraints:
 DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
 
 
-def growing(least):
-    """A resource of which a job gets more each time that it is tried again."""
-
-    def wanted(wildcards, attempt):
-        return least * attempt
-
-    return wanted
+import signal
+import sys
+from functools import cache
 
 
 def frozen_text(wildcards):
     """Text of a frozen slice, as configuration and code call for it now."""
-    return FROZEN[wildcards.name]
+    return frozen_texts()[wildcards.name]
 
 
 def force_if_stale(wildcards):
@@ -103,7 +98,7 @@ def shards_to_merge(wildcards):
     return shards_of(wildcards.split)
 
 
-def all_shards():
+def all_shards(wildcards):
     """Shards of every split."""
     return [shard for split in CONFIG.splits for shard in shards_of(split)]
 
