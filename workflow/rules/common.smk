@@ -62,9 +62,19 @@ wildcard_constraints:
 DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
 
 
-import signal
-import sys
-from functools import cache
+def growing(least):
+    """A resource of which a job gets more each time that it is tried again."""
+
+    def wanted(wildcards, attempt):
+        return least * attempt
+
+    return wanted
+
+
+@cache
+def frozen_texts():
+    """Texts of all frozen slices by name; not made before a `freeze` asks: Snakemake reads this file in every job."""
+    return {name: part.text() for name, part in slices(CONFIG).items()}
 
 
 def frozen_text(wildcards):

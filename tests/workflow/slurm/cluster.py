@@ -250,7 +250,7 @@ class Cluster:
         self.spawn(f"slurmd-{node}", "slurmd", "-D", "-N", node, "-f", str(self.folder / "slurm.conf"))
 
     def spawn(self, name: str, *command: str) -> None:
-        """Start a daemon as our child; it is told to end when we die, however that happens."""
+        """Start a daemon as our child; it is killed when we die, however that happens: nothing here is to be kept."""
         log = (self.folder / f"{name}.out").open("ab")
         self.daemons[name] = subprocess.Popen(
             command,
@@ -349,7 +349,7 @@ class Cluster:
 
 
 def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _rule(comment: str) -> str:
