@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
 import yaml
+
+from debye.schema import MEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "workflow" / "scenarios" / "smoke.yaml"
@@ -22,6 +26,30 @@ JOB = re.compile(
     re.MULTILINE,
 )
 WILDCARDS = re.compile(r"^    wildcards: (.*)$", re.MULTILINE)
+
+
+HALTED = """
+import contextlib, os, signal, sys
+from pathlib import Path
+from debye import cli
+from debye.physics import sampling
+
+original = sampling.streamed
+
+@contextlib.contextmanager
+def streamed(*arguments):
+    with original(*arguments) as put:
+        def put_and_halt(content):
+            put(content)
+            if not Path(os.environ["HALTED"]).exists():
+                Path(os.environ["HALTED"]).write_text(str(os.getpid()))
+                os.kill(os.getpid(), signal.SIGSTOP)
+        yield put_and_halt
+
+sampling.streamed = streamed
+cli.main()
+"""
+"""`debye` that stops, as if it were very slow, once the first samples of a shard are in its temporary file."""
 
 
 @dataclass
@@ -89,6 +117,28 @@ class Workplace:
         )
         debye.chmod(0o755)
 
+    def halt(self, *shards: str) -> None:
+        """Make the first try of some shards (`train/disc/seed0`) stop in the middle; `halted-{shard}` appears then.
+
+        It holds the number of the process.
+        """
+        (self.folder / "halted.py").write_text(HALTED, encoding="utf-8")
+        cases = "".join(
+            f"  *{shard}.nc*) if [ ! -e {self.halted(shard)} ]; then\n"
+            f'    HALTED={self.halted(shard)} exec "${{real%/*}}/python" {self.folder}/halted.py "$@"; fi;;\n'
+            for shard in shards
+        )
+        self.stand_in("sample", f'case "$*" in\n{cases}esac')
+
+    def halted(self, shard: str) -> Path:
+        """What appears when a shard was halted."""
+        return self.folder / f"halted-{shard.replace('/', '-')}"
+
+    def temporaries(self) -> list[Path]:
+        """Temporary and lock files among the results."""
+        hidden = (self.folder / "results").rglob(".*")
+        return [path for path in hidden if ".tmp" in path.name or path.name.endswith(".lock")]
+
     def install(self, library: str, version: str) -> None:
         """Pretend that a library has another version, as its metadata say."""
         info = self.source.parent / f"{library}-{version}.dist-info"
@@ -128,3 +178,23 @@ def jobs_in(output: str) -> set[str]:
         values = [pair.split("=", 1)[1] for pair in wildcards[1].split(", ")] if wildcards else []
         jobs.add(" ".join([match["rule"], *values]))
     return jobs - {"all"}
+
+
+def same_samples(one: Path, other: Path) -> None:
+    """Two shards or data sets hold the same bits, but for how long it took and when it was."""
+    with (
+        xr.open_dataset(one, mask_and_scale=False) as first,
+        xr.open_dataset(other, mask_and_scale=False) as second,
+    ):
+        assert set(first.variables) == set(second.variables)
+        for name in set(first.variables) - set(MEASURED):
+            left, right = first[name].values, second[name].values
+            assert left.dtype == right.dtype, name
+            if left.dtype.kind in "OUT":
+                assert left.tolist() == right.tolist(), name
+            else:
+                assert np.ascontiguousarray(left).tobytes() == np.ascontiguousarray(right).tobytes(), name
+        volatile = {"date_created"}
+        assert {k: v for k, v in first.attrs.items() if k not in volatile} == {
+            k: v for k, v in second.attrs.items() if k not in volatile
+        }

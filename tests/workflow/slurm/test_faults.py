@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.workflow.slurm.cluster import wait_for
-from tests.workflow.slurm.place import Place, kill_outright, same_samples
-from tests.workflow.workplace import Workplace
+from tests.workflow.slurm.place import Place, kill_outright
+from tests.workflow.workplace import Workplace, same_samples
 
 TRAIN = "results/dataset/train.nc"
 TEST = "results/dataset/test.nc"

@@ -9,8 +9,8 @@ from typing import Any
 from debye.config import load_config
 from debye.planning.plan import jobs as jobs_planned
 from tests.workflow.slurm.cluster import CPU_NODES, GPU_NODE
-from tests.workflow.slurm.place import Place, same_samples
-from tests.workflow.workplace import SMOKE, Workplace
+from tests.workflow.slurm.place import Place
+from tests.workflow.workplace import SMOKE, Workplace, same_samples
 
 ON_A_GPU = {"train", "predict"}
 
