@@ -23,6 +23,9 @@ except ConfigError as error:
         f"configuration: {error} (workflow/README.md describes every key)"
     )
 
+# Where merge and analysis work. In the rules' resources, not their params: it is no reason to run anything again.
+DASK = CONFIG.dask
+
 FROZEN = {name: part.text() for name, part in slices(CONFIG).items()}
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
