@@ -1,33 +1,27 @@
 """Workers for merge and analysis: started when they are wanted, ended whatever happens.
 
-`local` starts processes on this machine, `slurm` submits a job for each worker by dask-jobqueue. In both dask's
+`local` starts processes on this machine, `slurm` submits a job for each worker (`debye.worker_jobs`). In both dask's
 scheduler runs in this process, and the workers connect to it. What they compute passes through `debye.workers`.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import shlex
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from debye.config import Dask
 from debye.errors import ClusterError, explain
 from debye.workers import Each, in_process, on_cluster
-
-if TYPE_CHECKING:
-    from dask_jobqueue.slurm import SLURMJob
 
 log = logging.getLogger("debye")
 
@@ -36,9 +30,6 @@ LOCAL_PATIENCE = 120.0
 
 CLOSE = 60.0
 """Most seconds that ending the workers may take."""
-
-ASK_SLURM = 15.0
-"""Seconds between two questions to Slurm whether worker jobs wait or run, while no worker is there."""
 
 UNDER_WAY = 3
 """Items under way for each worker: one that it works on, one that it has, one that is fetched."""
@@ -91,51 +82,26 @@ def _local(wanted: Dask, stack: ExitStack) -> tuple[Any, Callable[[], None]]:
         threads_per_worker=1,
         memory_limit=f"{wanted.memory}MB",
         dashboard_address="127.0.0.1:0",
+        security=_security(),
         silence_logs=logging.CRITICAL,
     )
     return stack.enter_context(_ended(cluster)), _Watch(cluster, LOCAL_PATIENCE)
 
 
 def _slurm(wanted: Dask, stack: ExitStack) -> tuple[Any, Callable[[], None]]:
-    """Cluster of Slurm jobs, none submitted yet, and the watch over it.
+    """Cluster of Slurm jobs, none submitted yet, and the watch over it."""
+    from debye.worker_jobs import Jobs
 
-    What a site sets in dask-jobqueue's own configuration (partition, account, network, lines before the worker) holds
-    beside what is set here.
-    """
-    import dask
-    from dask_jobqueue.slurm import SLURMCluster
-
-    # In the working folder, because workers and this process share no other for certain.
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".debye-dask-", dir=".")))
-    jobs = stack.enter_context(_Jobs(folder.resolve()))
-
-    def site(key: str) -> Any:
-        # One by one: so are keys found that environment variables wrote with underscores.
-        return dask.config.get(f"jobqueue.slurm.{key}")
-
-    exports = {
-        "DASK_" + name.upper().replace(".", "__").replace("-", "_"): str(value)
-        for name, value in LIVE_OR_DIE.items()
-    } | {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    cluster = SLURMCluster(
-        job_cls=jobs.recorder(),
-        cores=1,
-        processes=1,
-        memory=f"{wanted.memory}MB",
-        walltime=f"{wanted.runtime // 60:02d}:{wanted.runtime % 60:02d}:00",
-        job_name="debye-worker",
-        python=site("python") or shlex.quote(sys.executable),
-        worker_extra_args=[*site("worker-extra-args"), "--no-dashboard"],
-        # A site may keep the environment from jobs (`--export=NONE`).
-        job_script_prologue=[
-            *site("job-script-prologue"),
-            *(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
-        ],
-        job_extra_directives=[*site("job-extra-directives"), *jobs.directives(site("log-directory"))],
-        scheduler_options={"dashboard_address": "127.0.0.1:0", **site("scheduler-options")},
-        silence_logs=logging.CRITICAL,
-    )
+    # In the working folder, because the nodes share no other for certain. On some disks it cannot go while jobs end.
+    made = tempfile.TemporaryDirectory(prefix=".debye-dask-", dir=".", ignore_cleanup_errors=True)
+    jobs = stack.enter_context(_ended(Jobs(Path(stack.enter_context(made)).resolve())))
+    cluster = jobs.cluster(wanted, LIVE_OR_DIE, _security())
     return stack.enter_context(_ended(cluster)), _Watch(cluster, 60.0 * wanted.patience, jobs.gone)
+
+
+def _security() -> bool | None:
+    """Keys for this run alone, where the library that makes them is there; else whoever reaches the port is let in."""
+    return True if find_spec("cryptography") else None
 
 
 @dataclass
@@ -167,82 +133,6 @@ class _Watch:
             raise ClusterError(explain("dask workers", found, "one at least", remedy))
 
 
-@dataclass
-class _Jobs:
-    """The worker jobs that were submitted; those that are left are cancelled at the end of a `with` block."""
-
-    folder: Path
-    ids: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    """What sbatch said where it refused a job."""
-    asked: float = 0.0
-
-    def recorder(self) -> type[SLURMJob]:
-        """Kind of job that is entered here. dask-jobqueue itself writes a refusal into a log and goes on waiting."""
-        from dask_jobqueue.slurm import SLURMJob
-        from distributed.core import Status
-
-        ids, refused = self.ids, self.refused
-
-        class Recorded(SLURMJob):  # type: ignore[misc]
-            async def start(self) -> None:
-                try:
-                    await super().start()
-                    ids.append(self.job_id)
-                except (OSError, RuntimeError, ValueError) as error:
-                    said = " ".join((str(error).partition("stderr:")[2] or str(error)).split())
-                    refused.append(f"a refusal of sbatch ({said})")
-                    log.warning("dask: a worker job was refused: %s", said)
-                    # Else dask waits for it while the cluster is closed.
-                    self.status = Status.running
-
-            async def close(self) -> None:
-                await super().close()
-                self.status = Status.closed
-
-        return Recorded
-
-    def directives(self, chosen: str | None) -> list[str]:
-        """Where jobs write what they say: into the folder that the site chose, or into one that goes with this run."""
-        return [] if chosen else [f'--output="{self.folder}/%j.log"']
-
-    def gone(self) -> str | None:
-        """Why no worker can come any more; None while a job waits or runs, or Slurm does not answer."""
-        if not self.ids:
-            return self.refused[0] if self.refused else None
-        now = time.monotonic()
-        if now - self.asked < ASK_SLURM:
-            return None
-        self.asked = now
-        command = ["squeue", "--noheader", "--format=%i %T", "--jobs", ",".join(self.ids)]
-        try:
-            said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        if said.stdout.strip() or (said.returncode and "Invalid job id" not in said.stderr):
-            return None
-        return f"their jobs {', '.join(self.ids)} ended{self._last_words()}"
-
-    def _last_words(self) -> str:
-        logs = sorted(self.folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
-        lines = [
-            line for path in logs for line in path.read_text(errors="replace").splitlines() if line.strip()
-        ]
-        for line in lines[-20:]:
-            log.warning("dask worker: %s", line)
-        return f" ({lines[-1].strip()})" if lines else ""
-
-    def __enter__(self) -> _Jobs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.ids:
-            with _undisturbed():
-                subprocess.run(
-                    ["scancel", "--quiet", *self.ids], capture_output=True, check=False, timeout=CLOSE
-                )
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep dask's own log lines out of the program's: what goes wrong is raised."""
@@ -261,7 +151,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _ended(thing: Any) -> Iterator[Any]:
-    """Close a cluster or client of dask when the block ends."""
+    """Close a cluster, a client or jobs when the block ends."""
     try:
         yield thing
     finally:

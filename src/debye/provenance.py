@@ -33,7 +33,7 @@ GROUND = (
     "merging.py",
 )
 """What every layer stands on; every sample passes through `progress.py`, every block of a merge through `workers.py`.
-`cli.py`, `cluster.py`, `info.py` and `planning` decide nothing."""
+`cli.py`, `cluster.py`, `worker_jobs.py`, `info.py` and `planning` decide nothing."""
 
 LAYERS = ("physics", "learning", "analysis")
 

@@ -109,7 +109,9 @@ def accumulate(
     error_square, potential_square = np.zeros((2, samples, len(names)))
     low, high = np.inf, -np.inf
     parts = [slice(start, start + block) for start in range(0, samples, block)]
-    made = each(ready(partial(tables, settings=settings)), (errors.isel(sample=here) for here in parts))
+    # Families are not for workers: xarray holds all of a data set's text in memory, and each block would carry it.
+    fields = errors.drop_vars("geometry")
+    made = each(ready(partial(tables, settings=settings)), (fields.isel(sample=here) for here in parts))
     for here, part in zip(parts, track(made, len(parts), "errors"), strict=True):
         by_band.add(row[here], *part.by_band)
         by_region.add(row[here], *part.by_region)
