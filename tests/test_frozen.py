@@ -43,6 +43,7 @@ EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     ("learning rate", lambda c: c["models"]["tiny"]["training"].update(learning_rate=0.1), {"models/tiny"}),
     ("target", lambda c: c["models"]["tiny_regular"].update(target="total"), {"models/tiny_regular"}),
     ("bands", lambda c: c["analysis"].update(bands=[-1, 0, 1]), {"analysis"}),
+    ("where merge and analysis work", lambda c: c.update(dask={"cluster": "slurm", "workers": 9}), set()),
     ("title", lambda c: c["report"].update(title="x"), {"report"}),
     ("floor", lambda c: c["floor"].update(samples=3), {"floor"}),
     ("range", lambda c: c["families"]["star"].update(radius=[6.5, 8]), STARS),

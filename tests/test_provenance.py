@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from debye.errors import ConfigError
 from debye.provenance import (
     GROUND,
     LAYERS,
@@ -21,6 +23,7 @@ from debye.provenance import (
     code_digest,
     library_version,
     library_versions,
+    now,
     source,
     without_prose,
 )
@@ -63,6 +66,8 @@ def test_prose_leaves_every_digest(package: Path, file: str, prose: str) -> None
         ("config.py", {None, *LAYERS}),
         ("cli.py", set()),
         ("progress.py", {None, *LAYERS}),
+        ("workers.py", {None, *LAYERS}),
+        ("cluster.py", set()),
     ],
 )
 def test_code_changes_the_digest_of_its_layer_and_of_those_above(
@@ -75,7 +80,16 @@ def test_every_module_stands_in_a_digest_or_decides_nothing() -> None:
     modules = {path.name for path in PACKAGE.glob("*.py")} | {
         path.parent.name for path in PACKAGE.glob("*/*.py")
     }
-    assert modules == {*GROUND, *LAYERS, "__init__.py", "cli.py", "info.py", "planning"}
+    assert modules == {
+        *GROUND,
+        *LAYERS,
+        "__init__.py",
+        "cli.py",
+        "cluster.py",
+        "worker_jobs.py",
+        "info.py",
+        "planning",
+    }
 
 
 def test_templates_count(package: Path) -> None:
@@ -168,3 +182,17 @@ def test_every_file_says_what_it_was_computed_with() -> None:
         source()
         == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, numba 1.2, pyamg none, torch 9.8.7)"
     )
+
+
+def test_a_time_of_day_may_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1600000000")
+    assert now() == "2020-09-13T12:26:40+00:00"
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert abs(datetime.fromisoformat(now()) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", "1.5", "9" * 30])
+def test_a_time_of_day_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+    with pytest.raises(ConfigError, match=r"SOURCE_DATE_EPOCH: found .* expected seconds since 1970"):
+        now()

@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from debye.errors import ConfigError, DebyeError, explain
 from debye.locks import only_writer
 from debye.progress import set_up_logging
 from debye.threads import one_thread_from_now_on
+
+if TYPE_CHECKING:
+    from debye.config import Dask
 
 FILE = click.Path(path_type=Path)
 
@@ -36,8 +39,28 @@ class _Target(click.Path):
         return path
 
 
+class _Where(click.ParamType[Any]):
+    """Short form of the configuration's section `dask`."""
+
+    name = "where"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from debye.config import Dask
+
+        return Dask.parse(value) if isinstance(value, str) else value
+
+
 TARGET = _Target()
 DEVICES = click.Choice(["auto", "cpu", "cuda"])
+DASK = click.option(
+    "--dask",
+    type=_Where(),
+    default="in-process",
+    show_default=True,
+    metavar="WHERE",
+    help="Where the work is done, with the same bytes: in-process, local:N (N processes here), slurm:N (N Slurm "
+    "jobs); then ,memory=MB,runtime=MINUTES,patience=MINUTES of a worker.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,16 +167,18 @@ def sample(frozen: Path, seed: int, out: Path) -> None:
 @click.option("--shards", type=FILE, required=True, help="Folder with {geometry}/seed{seed}.nc.")
 @click.option("-o", "--out", type=TARGET, required=True, help="Data set to write.")
 @click.option("--digest", type=TARGET, help="Also write the digest of its content into this file.")
-def merge(frozen: Path, shards: Path, out: Path, digest: Path | None) -> None:
+@DASK
+def merge(frozen: Path, shards: Path, out: Path, digest: Path | None, dask: Dask) -> None:
     """Merge the shards of a split into one data set."""
+    from debye.cluster import workers
     from debye.frozen import MergeSlice
     from debye.merging import merge as merge_shards
     from debye.store import write_text
 
     part = MergeSlice.load(frozen)
     title = f"Debye samples, {part.split} split"
-    with only_writer(out):
-        content = merge_shards(part.shards(shards), out, title=title, code_digest=part.code)
+    with only_writer(out), workers(dask) as each:
+        content = merge_shards(part.shards(shards), out, title=title, code_digest=part.code, each=each)
         if digest is not None:
             write_text(digest, content + "\n")
 
@@ -211,15 +236,18 @@ def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
 @click.option("--floor", "floor_file", type=FILE, required=True, help="Label floor of the split.")
 @click.option("--history", type=FILE, required=True, help="history.csv of the training.")
 @click.option("-o", "--out", type=FILE, required=True, help="Folder for metrics and figures.")
+@DASK
 def analyse(
-    frozen: Path, prediction: Path, dataset: Path, floor_file: Path, history: Path, out: Path
+    frozen: Path, prediction: Path, dataset: Path, floor_file: Path, history: Path, out: Path, dask: Dask
 ) -> None:
     """Analyse the error of a network against the distance from the interface."""
     from debye.analysis.analyse import analyse as analyse_network
+    from debye.cluster import workers
     from debye.frozen import AnalysisSlice
 
-    with only_writer(out):
-        analyse_network(AnalysisSlice.load(frozen), prediction, dataset, floor_file, history, out)
+    part = AnalysisSlice.load(frozen)
+    with only_writer(out), workers(dask) as each:
+        analyse_network(part, prediction, dataset, floor_file, history, out, each)
 
 
 @cli.command()

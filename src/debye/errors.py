@@ -60,6 +60,10 @@ class FormatError(DebyeError, ValueError):
     """A file that is not what it should be: truncated, on another grid, of another version."""
 
 
+class ClusterError(DebyeError, RuntimeError):
+    """Workers of a dask cluster that cannot be started, never come, or die."""
+
+
 def explain(thing: str, found: object, expected: str, remedy: str) -> str:
     """Put an error message into the house's shape.
 

@@ -1,13 +1,17 @@
 """The merge: shards of a split into one data set, read once: what they are first, then their values, block by block.
 
+Shards are checked, and blocks read and checked, wherever `debye.workers` has it done; this process alone writes and
+digests them, in order, so that the file has the same bytes.
+
 Memory: one shard is open at a time and a block of one variable is held, `streaming.BLOCK_BYTES` long, so the peak does
 not depend on the number of samples or of shards (`benchmarks/merge.py` measures it, and the speed beside a plain copy).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +25,12 @@ from debye.errors import FormatError, explain
 from debye.parameters import Grid
 from debye.progress import track
 from debye.store import ContentDigest, atomic, open_raw
-from debye.streaming import blocks, create
+from debye.streaming import create, rows, sample_bytes
+from debye.workers import Each, in_process, ready
 
 Identity = tuple[str, int, int]
+Values = dict[str, np.ndarray]
+"""Samples of some variables by name."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,39 @@ class Shard:
     geometry_parameters: dict[str, list[str]]
 
 
-def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str) -> str:
+@dataclass(frozen=True)
+class Block:
+    """Samples of some variables of a shard, and where in the data set they go."""
+
+    path: Path
+    names: tuple[str, ...]
+    rows: slice
+    position: int
+    """Of the first of them in the data set."""
+
+
+class UnusableShard(FormatError):
+    """A shard that cannot be merged.
+
+    Attributes
+    ----------
+    path : Path
+        The shard.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, path: Path, error: FormatError) -> UnusableShard:
+        """Name the shard that an error was found in; the path is no argument, so that pickle can carry the error."""
+        unusable = cls(str(error))
+        unusable.path = path
+        return unusable
+
+
+def merge(
+    paths: Sequence[str | Path], out: str | Path, title: str, code_digest: str, each: Each = in_process
+) -> str:
     """Merge shards into one data set, ordered by family, seed and index.
 
     Parameters
@@ -52,6 +91,8 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
         The data set; written whole or not at all.
     title, code_digest : str
         For its root attributes.
+    each : Each
+        Where shards are checked and read: here, one after another, or by the workers of `debye.cluster`.
 
     Returns
     -------
@@ -66,24 +107,29 @@ def merge(paths: Sequence[str | Path], out: str | Path, title: str, code_digest:
     """
     if not paths:
         raise FormatError(explain("merge", "no shards", "at least one", "name the shards to merge"))
-    shards = [_checked(Path(path)) for path in track(paths, len(paths), "checking shards")]
-    shards.sort(key=lambda shard: shard.first)
+    with _moving_aside():
+        checked = each(ready(_checked), map(Path, paths))
+        shards = sorted(track(checked, len(paths), "checking shards"), key=lambda shard: shard.first)
     _refuse_other_grids(shards)
     _refuse_repetition(shards)
     configurations = _configurations(shards)
     parameters = {name: names for shard in shards for name, names in shard.geometry_parameters.items()}
     attributes = schema.root_attributes(title, json.dumps(configurations), code_digest, parameters)
     attributes["shards"] = json.dumps(["/".join(shard.path.parts[-2:]) for shard in shards])
-    with atomic(out) as temporary, netCDF4.Dataset(temporary, "w", format="NETCDF4") as merged:
+    with (
+        _moving_aside(),
+        atomic(out) as temporary,
+        netCDF4.Dataset(temporary, "w", format="NETCDF4") as merged,
+    ):
         create(merged, shards[0].grid, _sizes(shards))
-        digest = _copy(merged, shards)
+        digest = _copy(merged, shards, each)
         attributes["content_digest"] = digest.hexdigest(shards[0].grid, parameters)
         merged.setncatts(attributes)
     return attributes["content_digest"]
 
 
 def _checked(path: Path) -> Shard:
-    """What the merge needs to know of a shard, without its fields; see `_aside` for one that is no shard."""
+    """What the merge needs to know of a shard, without its fields."""
     try:
         with open_raw(path, block=None) as dataset:
             grid = schema.validate(dataset, str(path), values=False)
@@ -112,14 +158,21 @@ def _checked(path: Path) -> Shard:
     except FormatError as error:
         if not path.exists():
             raise
-        raise _aside(path, error) from None
+        raise UnusableShard.of(path, error) from None
 
 
-def _aside(path: Path, error: FormatError) -> FormatError:
-    """Move a shard that cannot be merged aside, so that the next run makes it anew; the error that says so."""
-    aside = Path(f"{path}.corrupt")
-    path.replace(aside)
-    return FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)")
+@contextlib.contextmanager
+def _moving_aside() -> Iterator[None]:
+    """Move a shard that cannot be merged aside, so that the next run makes it anew, and say so.
+
+    Not where it is found: another worker may be reading the same shard, and would miss it.
+    """
+    try:
+        yield
+    except UnusableShard as error:
+        aside = Path(f"{error.path}.corrupt")
+        error.path.replace(aside)
+        raise FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)") from None
 
 
 def _refuse_other_grids(shards: Sequence[Shard]) -> None:
@@ -182,43 +235,67 @@ def _sizes(shards: Sequence[Shard]) -> dict[str, int]:
     }
 
 
-def _copy(merged: netCDF4.Dataset, shards: Sequence[Shard]) -> ContentDigest:
-    """Copy the samples of all shards in order, ragged rows padded, and check and digest them on the way."""
+def _copy(merged: netCDF4.Dataset, shards: Sequence[Shard], each: Each) -> ContentDigest:
+    """Copy the samples of all shards in order, ragged rows padded, and digest them on the way."""
     digest = ContentDigest()
-    position = 0
-    for shard in track(shards, len(shards), "merging shards"):
-        with netCDF4.Dataset(shard.path) as source:
-            source.set_auto_mask(False)
-            for names in _together():
-                for rows in blocks(source[names[0]]):
-                    for name in names:
-                        target = merged[name]
-                        values = _padded(name, _read(source, name, rows, shard.path), target.shape[1:])
-                        target[position + rows.start : position + rows.stop] = values
-                        digest.update(name, values)
-        position += shard.samples
+    number = sum(1 for _ in _blocks(shards))
+    read = track(each(_reading, _blocks(shards)), number, "merging blocks")
+    for block, found in zip(_blocks(shards), read, strict=True):
+        for name in block.names:
+            target = merged[name]
+            values = _padded(name, found.pop(name), target.shape[1:])
+            target[block.position : block.position + len(values)] = values
+            digest.update(name, values)
     return digest
 
 
-def _together() -> list[list[str]]:
-    """Variables that are copied in step: the fields, which a shard holds sample by sample; each other one alone."""
+def _blocks(shards: Sequence[Shard]) -> Iterator[Block]:
+    """Blocks of all shards in the order of the file: the fields in step, sample by sample; then all that is small."""
     fields = [name for name, variable in schema.VARIABLES.items() if "grid" in variable.dims]
-    return [fields, *([name] for name in schema.VARIABLES if name not in fields)]
+    others = tuple(name for name in schema.VARIABLES if name not in fields)
+    position = 0
+    for shard in shards:
+        of_fields = sample_bytes(shard.grid, {})
+        whole = sample_bytes(shard.grid, {"charge": shard.charges, "parameter": shard.parameters})
+        for some in rows(0, shard.samples, of_fields // len(fields)):
+            for name in fields:
+                yield Block(shard.path, (name,), some, position + some.start)
+        for some in rows(0, shard.samples, whole - of_fields):
+            yield Block(shard.path, others, some, position + some.start)
+        position += shard.samples
 
 
-def _read(source: netCDF4.Dataset, name: str, rows: slice, path: Path) -> np.ndarray:
+@contextlib.contextmanager
+def _reading() -> Iterator[Callable[[Block], Values]]:
+    """Reader of blocks, checked on the way; the shard that was read last stays open."""
+    with contextlib.ExitStack() as opened:
+        current: tuple[Path, netCDF4.Dataset] | None = None
+
+        def read(block: Block) -> Values:
+            nonlocal current
+            if current is None or current[0] != block.path:
+                opened.close()
+                source = opened.enter_context(netCDF4.Dataset(block.path))
+                source.set_auto_mask(False)
+                current = block.path, source
+            return {name: _read(current[1], name, block.rows, block.path) for name in block.names}
+
+        yield read
+
+
+def _read(source: netCDF4.Dataset, name: str, some: slice, path: Path) -> np.ndarray:
     """Samples of a variable of a shard, checked; only what goes wrong here is the shard's fault."""
     try:
-        values = np.asarray(source[name][rows])
+        values = np.asarray(source[name][some])
         schema.refuse_not_finite(name, values, f"{path}: variable {name}")
     except (OSError, RuntimeError) as error:
         found = " ".join(str(error).split())
         unreadable = FormatError(
             explain(f"{path}: variable {name}", found, "readable values", "make it anew")
         )
-        raise _aside(path, unreadable) from None
+        raise UnusableShard.of(path, unreadable) from None
     except FormatError as error:
-        raise _aside(path, error) from None
+        raise UnusableShard.of(path, error) from None
     return values
 
 

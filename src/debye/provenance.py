@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from debye.errors import ConfigError, explain
 
 PACKAGE = Path(__file__).parent
 GROUND = (
@@ -19,6 +22,7 @@ GROUND = (
     "progress.py",
     "threads.py",
     "provenance.py",
+    "workers.py",
     "parameters.py",
     "config.py",
     "families.py",
@@ -28,8 +32,8 @@ GROUND = (
     "streaming.py",
     "merging.py",
 )
-"""What every layer stands on; every sample passes through `progress.py`. `cli.py`, `info.py` and `planning`
-decide nothing."""
+"""What every layer stands on; every sample passes through `progress.py`, every block of a merge through `workers.py`.
+`cli.py`, `cluster.py`, `worker_jobs.py`, `info.py` and `planning` decide nothing."""
 
 LAYERS = ("physics", "learning", "analysis")
 
@@ -80,8 +84,27 @@ def library_versions(layer: str | None = None) -> dict[str, str]:
 
 
 def now() -> str:
-    """Current time, ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).replace(microsecond=0).isoformat()
+    """Current time, ISO 8601 in UTC, to the second; that of SOURCE_DATE_EPOCH where the environment has one.
+
+    The variable (seconds since 1970, https://reproducible-builds.org/specs/source-date-epoch) makes files that are made
+    twice equal byte for byte.
+
+    Raises
+    ------
+    ConfigError
+        If the variable is no time.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0).isoformat()
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise ConfigError(
+            explain(
+                "SOURCE_DATE_EPOCH", repr(epoch), "seconds since 1970, a whole number", "mend or unset it"
+            )
+        ) from None
 
 
 def canonical_json(content: Any) -> str:

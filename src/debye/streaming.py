@@ -149,13 +149,13 @@ def streamed(
 
             def put(content: Mapping[str, Any]) -> None:
                 nonlocal done
-                rows = slice(done, done + len(content["index"]))
+                here = slice(done, done + len(content["index"]))
                 for name, values in content.items():
                     if name in rest:
-                        rest[name][rows] = values
+                        rest[name][here] = values
                     else:
-                        file[name][rows] = np.asarray(values, dtype=file[name].dtype)
-                done = rows.stop
+                        file[name][here] = np.asarray(values, dtype=file[name].dtype)
+                done = here.stop
 
             yield put
             if done != sizes["sample"]:
@@ -177,8 +177,8 @@ def _validate(file: Path, path: str | Path) -> None:
         with netCDF4.Dataset(file) as source:
             source.set_auto_mask(False)
             for name in schema.VARIABLES:
-                for rows in blocks(source[name], start, start + READ_BACK):
-                    schema.refuse_not_finite(name, source[name][rows], f"{path}: variable {name}")
+                for block in blocks(source[name], start, start + READ_BACK):
+                    schema.refuse_not_finite(name, source[name][block], f"{path}: variable {name}")
 
 
 def blocks(variable: netCDF4.Variable[Any], first: int = 0, end: int | None = None) -> Iterator[slice]:
@@ -186,6 +186,17 @@ def blocks(variable: netCDF4.Variable[Any], first: int = 0, end: int | None = No
     samples, *row = variable.shape
     end = samples if end is None else min(end, samples)
     width = math.prod(row) * (8 if variable.dtype is str else variable.dtype.itemsize)
+    yield from rows(first, end, width)
+
+
+def rows(first: int, end: int, width: int) -> Iterator[slice]:
+    """Samples from `first` to before `end`, some `BLOCK_BYTES` at a time where a sample has `width` bytes.
+
+    Examples
+    --------
+    >>> list(rows(0, 3, width=3_000_000))
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+    """
     step = min(BLOCK_SAMPLES, max(1, BLOCK_BYTES // width))
     for start in range(first, end, step):
         yield slice(start, min(start + step, end))

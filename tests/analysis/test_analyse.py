@@ -256,3 +256,11 @@ def test_a_second_run_gives_the_same_numbers_and_figures(analysed, frozen, tmp_p
         xr.testing.assert_equal(one, two)
     for name in ("error_by_distance.svg", "training.svg", "worst_sample.png"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+@pytest.mark.usefixtures("fixed_time")
+def test_workers_change_no_byte(files, frozen, tmp_path, two_workers):
+    analyse(frozen, *files, tmp_path / "alone")
+    analyse(frozen, *files, tmp_path / "together", two_workers)
+    for name in ("metrics.nc", "gallery.nc", "summary.json", "error_by_distance.svg"):
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "together" / name).read_bytes(), name

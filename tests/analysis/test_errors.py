@@ -1,7 +1,9 @@
 """Errors of known form must come out with the figures that a hand computes."""
 
+import pickle
 import tracemalloc
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -198,6 +200,35 @@ def test_no_chunking_and_no_block_changes_a_bit(dataset, chunks, block):
     whole = figures_for(dataset, error)
     parts = figures_for(dataset.chunk(chunks), error.chunk({"sample": 3, "y": 11}), block=block)
     xr.testing.assert_identical(whole, parts)
+
+
+@pytest.mark.parametrize("block", [1, 4])
+def test_no_number_of_workers_changes_a_bit(dataset, two_workers, block):
+    random = np.random.default_rng(0)
+    error = xr.DataArray(random.normal(size=dataset["regular_potential"].shape), dims=("sample", "x", "y"))
+    labels = with_potential(dataset).chunk({"sample": 2})
+    errors = potential_error(labels, dataset["regular_potential"].astype("f8") + error)
+    xr.testing.assert_identical(
+        accumulate(errors, SETTINGS), accumulate(errors, SETTINGS, block, two_workers)
+    )
+
+
+def test_a_block_takes_no_more_along_than_its_fields(tmp_path):
+    """Text of all samples in each of them would be a megabyte for every 60 000."""
+    taken = []
+
+    def each(opened, items):
+        for item in items:
+            taken.append(len(pickle.dumps(dask.optimize(item)[0])))
+            with opened() as function:
+                yield function(item)
+
+    for samples in (64, 6400):
+        store.write(schema.mock(samples, Grid(cells=4, half_width=8.0)), tmp_path / "many.nc")
+        with store.open_dataset(tmp_path / "many.nc", add=["potential"]) as labels:
+            accumulate(potential_error(labels, labels["regular_potential"]), SETTINGS, each=each)
+    assert len(taken) == 1 + 100
+    assert max(taken) < 2 * taken[0]
 
 
 def test_three_dimensions_work_alike():

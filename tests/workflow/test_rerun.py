@@ -75,6 +75,20 @@ def test_report_title(finished: Workplace) -> None:
     assert finished.planned() == freeze("report") | {"report"}
 
 
+def test_where_merge_and_analysis_work(finished: Workplace) -> None:
+    """No job runs again for it, and those that run for another reason get it."""
+    finished.config["dask"] = {"cluster": "slurm", "workers": 7, "patience": 5}
+    assert finished.planned() == set()
+    assert finished.planned("--rerun-triggers", "mtime") == set()
+    finished.result("dataset/test.nc").unlink()
+    finished.result("analysis/tiny/metrics.nc").parent.rename(finished.folder / "elsewhere")
+    said = finished.snakemake("--dry-run", "--printshellcmds").stdout
+    for command in ("merge", "analyse"):
+        lines = [line for line in said.splitlines() if f"debye {command} " in line]
+        assert len(lines) == (1 if command == "merge" else 2)
+        assert all(" --dask slurm:7,memory=2000,runtime=120,patience=5 " in line for line in lines)
+
+
 def test_penalty_study(finished: Workplace) -> None:
     finished.config["penalty"]["values"] = [0, 1, "auto"]
     frozen = freeze("penalty/disc", "penalty/star")

@@ -25,10 +25,12 @@ rule analyse:
         "results/benchmarks/analyse/{model}.tsv"
     conda:
         "../../envs/debye.yaml"
-    threads: 1
+    threads: 1 + DASK.beside
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(4000 + DASK.beside * DASK.memory),
         runtime=growing(60),
+        dask=DASK.text(),
     shell:
         "debye analyse --frozen {input.frozen} --prediction {input.prediction} --dataset {input.dataset}"
-        " --floor {input.floor} --history {input.history} -o {output.folder} 2>&1 | tee {log}"
+        " --floor {input.floor} --history {input.history} -o {output.folder}"
+        " --dask {resources.dask} 2>&1 | tee {log}"

@@ -26,6 +26,9 @@ except ConfigError as error:
         f"configuration: {error} (config/README.md describes every key)"
     )
 
+# Where merge and analysis work. In the rules' resources, not their params: it is no reason to run anything again.
+DASK = CONFIG.dask
+
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
 # A prefix takes the place of Snakemake's own `set -euo pipefail`, without which a job that ends in `| tee {log}`

@@ -23,15 +23,16 @@ checkpoint merge:
         "results/benchmarks/merge/{split}.tsv"
     conda:
         "../../envs/debye.yaml"
-    threads: 1
+    threads: 1 + DASK.beside
     resources:
-        mem_mb=growing(2000),
+        mem_mb=growing(2000 + DASK.beside * DASK.memory),
         runtime=growing(120),
+        dask=DASK.text(),
     params:
         shards="results/shards/{split}",
     shell:
         "debye merge --frozen {input.frozen} --shards {params.shards} --digest {output.digest} -o {output.dataset}"
-        " 2>&1 | tee {log}"
+        " --dask {resources.dask} 2>&1 | tee {log}"
 
 
 rule floor:

@@ -30,10 +30,17 @@ from debye.analysis.inputs import (
 from debye.analysis.merit import figures_of_merit
 from debye.analysis.summary import summarise
 from debye.frozen import AnalysisSlice
+from debye.workers import Each, in_process
 
 
 def analyse(
-    frozen: AnalysisSlice, prediction: Path, dataset: Path, floor: Path, history: Path, out: Path
+    frozen: AnalysisSlice,
+    prediction: Path,
+    dataset: Path,
+    floor: Path,
+    history: Path,
+    out: Path,
+    each: Each = in_process,
 ) -> None:
     """Analyse the error of a network and write the folder that the report reads.
 
@@ -47,6 +54,8 @@ def analyse(
         `history.csv` of the training.
     out : Path
         Folder to write into.
+    each : Each
+        Where the split is read and its errors are summed up; the few samples of the label floor always are here.
 
     Raises
     ------
@@ -60,7 +69,7 @@ def analyse(
         finer = stack.enter_context(closing(open_estimate(floor, labels, ("refine",))))
         same_samples(predicted, labels, str(prediction))
         errors = potential_error(labels, predicted["regular_potential"])
-        sums = accumulate(errors, frozen.analysis)
+        sums = accumulate(errors, frozen.analysis, each=each)
         network = figures_of_merit(sums)
         subset = floor_positions(labels, finer, str(floor))
         metrics = combine(network, *figures_on_floor(network, errors, labels, finer, subset, frozen.analysis))

@@ -2,12 +2,15 @@
 
 Pure functions from data set to data set. `potential_error` pairs estimates with labels lazily and
 `accumulate` walks through them a block of samples at a time and keeps only sums; `debye.analysis.merit` turns
-these into figures. Sums are made for each sample and then added in the order of the samples, so that neither
-the chunks of the arrays nor the size of a block changes a bit of the result.
+these into figures. Sums are made for each sample (`tables`, by this process or by workers) and then added in the
+order of the samples, so that neither the chunks of the arrays nor the size of a block nor the number of workers
+changes a bit of the result.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +23,28 @@ from debye.errors import FormatError, explain
 from debye.progress import track
 from debye.schema import AXES, grid_of
 from debye.store import BLOCK
+from debye.workers import Each, in_process, ready
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a block of samples adds to the sums; arrays (sample, …)."""
+
+    by_band: tuple[Ints, Floats, Floats]
+    """Nodes, sum of squared errors and largest error, each (sample, side × band)."""
+    by_region: tuple[Ints, Floats, Floats]
+    """The same, each (sample, region)."""
+    potential_square: Floats
+    """Sum of u² over finite nodes, (sample, region)."""
+    excluded: Ints
+    """Nodes left out, (sample,)."""
+    low: float
+    """Least finite u away from charges; inf where there is none."""
+    high: float
+    """Largest finite u away from charges; -inf where there is none."""
 
 
 def potential_error(dataset: xr.Dataset, estimate: xr.DataArray) -> xr.Dataset:
@@ -48,7 +71,9 @@ def potential_error(dataset: xr.Dataset, estimate: xr.DataArray) -> xr.Dataset:
     )
 
 
-def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr.Dataset:
+def accumulate(
+    errors: xr.Dataset, settings: Analysis, block: int = BLOCK, each: Each = in_process
+) -> xr.Dataset:
     """Sum up errors by family, side, distance band and region, holding `block` samples at a time.
 
     Parameters
@@ -59,6 +84,8 @@ def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr
         Edges of the bands, width of the regions.
     block : int
         Samples held in memory at once.
+    each : Each
+        Where the tables of a block are made: here, one after another, or by the workers of `debye.cluster`.
 
     Returns
     -------
@@ -81,16 +108,16 @@ def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr
     excluded = np.zeros(len(families), dtype=np.int64)
     error_square, potential_square = np.zeros((2, samples, len(names)))
     low, high = np.inf, -np.inf
-    starts = range(0, samples, block)
-    for start in track(starts, len(starts), "errors"):
-        here = slice(start, start + block)
-        nodes = _Nodes(errors.isel(sample=here), settings)
-        by_band.add(row[here], *nodes.over_bands(np.asarray(settings.bands)))
-        each = nodes.over_regions(names)
-        by_region.add(row[here], *each)
-        error_square[here], potential_square[here] = each[1], nodes.potential_square(names)
-        np.add.at(excluded, row[here], (~nodes.finite).sum(axis=1))
-        low, high = min(low, nodes.extreme(np.min, np.inf)), max(high, nodes.extreme(np.max, -np.inf))
+    parts = [slice(start, start + block) for start in range(0, samples, block)]
+    # Families are not for workers: xarray holds all of a data set's text in memory, and each block would carry it.
+    fields = errors.drop_vars("geometry")
+    made = each(ready(partial(tables, settings=settings)), (fields.isel(sample=here) for here in parts))
+    for here, part in zip(parts, track(made, len(parts), "errors"), strict=True):
+        by_band.add(row[here], *part.by_band)
+        by_region.add(row[here], *part.by_region)
+        error_square[here], potential_square[here] = part.by_region[1], part.potential_square
+        np.add.at(excluded, row[here], part.excluded)
+        low, high = min(low, part.low), max(high, part.high)
     shape = (len(families), len(SIDES), bands)
     edges = np.array([-np.inf, *settings.bands, np.inf])
     content: dict[str, Any] = {
@@ -115,6 +142,26 @@ def accumulate(errors: xr.Dataset, settings: Analysis, block: int = BLOCK) -> xr
     )
 
 
+def tables(block: xr.Dataset, settings: Analysis) -> Tables:
+    """Tables of a block of samples, which is read here.
+
+    Raises
+    ------
+    FormatError
+        If an estimate is not finite.
+    """
+    nodes = _Nodes(block, settings)
+    names = [region.name for region in regions(settings)]
+    return Tables(
+        by_band=nodes.over_bands(np.asarray(settings.bands)),
+        by_region=nodes.over_regions(names),
+        potential_square=nodes.potential_square(names),
+        excluded=(~nodes.finite).sum(axis=1),
+        low=nodes.extreme(np.min, np.inf),
+        high=nodes.extreme(np.max, -np.inf),
+    )
+
+
 class _Sums:
     """Number of nodes, sum of squares and maximum in each cell of a table (family, cell)."""
 
@@ -123,7 +170,7 @@ class _Sums:
         self.square = np.zeros(shape)
         self.maximum = np.zeros(shape)
 
-    def add(self, row: NDArray[np.intp], nodes: NDArray[np.int64], square: Floats, maximum: Floats) -> None:
+    def add(self, row: NDArray[np.intp], nodes: Ints, square: Floats, maximum: Floats) -> None:
         """Add tables (sample, cell) to the rows of their families, one sample after the other."""
         np.add.at(self.nodes, row, nodes)
         np.add.at(self.square, row, square)
@@ -170,7 +217,7 @@ class _Nodes:
         self.masks = {name: mask & self.finite for name, mask in masks.items()}
         self.away = self.finite & ~near
 
-    def over_regions(self, names: list[str]) -> tuple[NDArray[np.int64], Floats, Floats]:
+    def over_regions(self, names: list[str]) -> tuple[Ints, Floats, Floats]:
         """Nodes, sum of squared errors and largest error, each (sample, region)."""
         masks = [self.masks[name] for name in names]
         square, size = self.error**2, np.abs(self.error)
@@ -185,7 +232,7 @@ class _Nodes:
         square = self.potential**2
         return np.stack([np.where(self.masks[name], square, 0.0).sum(axis=1) for name in names], axis=1)
 
-    def over_bands(self, edges: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+    def over_bands(self, edges: Floats) -> tuple[Ints, Floats, Floats]:
         """Nodes, sum of squared errors and largest error, each (sample, side × band)."""
         bands = edges.size + 1
         side = np.where(self.distance < 0, 0, 1)

@@ -1,0 +1,24 @@
+"""What tests of several layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from debye.cluster import workers
+from debye.config import Dask
+from debye.workers import Each
+
+
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[Each]:
+    """Two worker processes on this machine, started once for all tests of a test process."""
+    with workers(Dask(cluster="local", workers=2)) as each:
+        yield each
+
+
+@pytest.fixture
+def fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files made now say that they were made at another time, the same for all."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1600000000")
