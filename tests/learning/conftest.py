@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ class Training:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment = {name: value for name, value in os.environ.items() if "SLURM" not in name}
+        self.environment["OMP_NUM_THREADS"] = "1"
 
     @staticmethod
     def accepted(settings: NetworkSlice) -> NetworkSlice:
@@ -75,11 +78,10 @@ class Training:
         (self.folder / "frozen.json").write_text(self.accepted(settings).text())
         files = ("--frozen", "frozen.json", "--train", "train.nc", "--validation", "validation.nc")
         command = [sys.executable, *program, "train", *files, "--state", "state.pt", "-o", "out", *options]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=environment | {"OMP_NUM_THREADS": "1"},
+            env=self.environment,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -95,8 +97,22 @@ class Training:
     ) -> tuple[int, str]:
         """Run it to its end; give its status and log."""
         with self.running(settings, *options, program=program) as process:
-            log = process.communicate(timeout=120)[1]
+            log = process.communicate(timeout=240)[1]
         return process.returncode, log
+
+    @staticmethod
+    def read_until(words: str, process: subprocess.Popen[str]) -> None:
+        """Read the log of a running one up to a line with these words; end it if they do not come."""
+        assert process.stderr is not None
+        watch = threading.Timer(240, process.kill)
+        watch.start()
+        read = []
+        for line in process.stderr:
+            read.append(line)
+            if words in line:
+                break
+        watch.cancel()
+        assert words in read[-1], "".join(read)
 
     def history(self, folder: str = "out") -> list[dict[str, float]]:
         with (self.folder / folder / "history.csv").open() as file:
@@ -128,3 +144,24 @@ def signal_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
         monkeypatch.setattr(train, "clip_grad_norm_", clip)
 
     return arrange
+
+
+SCONTROL = """#!/bin/sh
+echo "$@" >> {folder}/scontrol.txt
+cp {folder}/state.pt {folder}/then.pt
+{after}
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Variables of job 4711 of a Slurm whose scontrol notes how it was called and what state was on disk then."""
+
+    def make(after: str) -> dict[str, str]:
+        program = tmp_path / "bin" / "scontrol"
+        program.parent.mkdir()
+        program.write_text(SCONTROL.format(folder=tmp_path, after=after))
+        program.chmod(0o755)
+        return {"SLURM_JOB_ID": "4711", "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+
+    return make

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,20 @@ def ended(*scripts: str) -> launch._Processes:
     return group
 
 
+def test_one_that_fails_is_not_waited_for_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "GRACE", 1.0)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)"
+    group = launch._Processes()
+    for script in ("import time; time.sleep(100)", deaf, "import time; time.sleep(1); raise SystemExit(3)"):
+        group.running.append(subprocess.Popen([sys.executable, "-c", script]))
+    begun = time.monotonic()
+    group.wait()
+    assert [one.poll() for one in group.running] == [None, None, 3]
+    group.end()
+    assert [one.returncode for one in group.running] == [-signal.SIGTERM, -signal.SIGKILL, 3]
+    assert time.monotonic() - begun < 50
+
+
 KILLED, ABORTED = "import os; os.kill(os.getpid(), 9)", "import os; os.kill(os.getpid(), 6)"
 
 
@@ -105,7 +122,7 @@ def test_the_first_that_failed_is_heard(
     errors = [tmp_path / str(rank) for rank in range(len(scripts))]
     for number, rank in enumerate(written):
         errors[rank].write_text(f"error of {rank}")
-        launch.os.utime(errors[rank], ns=(number, number))
+        os.utime(errors[rank], ns=(number, number))
     failed = {rank: one.returncode for rank, one in enumerate(group.running) if one.returncode}
     if isinstance(expected, tuple):
         assert launch._verdict(failed, errors, group) == expected

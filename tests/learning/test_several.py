@@ -58,19 +58,23 @@ def test_two_processes_learn_what_one_does(
     alike(training, "out", "one")
 
 
-def test_two_stop_and_one_goes_on(
-    splits: tuple[Path, Path], frozen: Frozen, training: Any, tmp_path: Path
+def test_two_are_requeued_unheard_and_one_goes_on(
+    splits: tuple[Path, Path],
+    frozen: Frozen,
+    training: Any,
+    slurm: Callable[[str], dict[str, str]],
+    tmp_path: Path,
 ) -> None:
+    """As on a cluster: all processes are told at once to end, and `tee`, which reads the log, is dead by then."""
+    training.environment |= slurm("(sleep 1; kill -TERM 0) > /dev/null 2>&1 &")
     settings = frozen(epochs=12, batch_size=3)
     with training.running(settings, *TWO) as process:
-        for line in process.stderr:
-            if "epoch 2 of 12" in line:
-                process.send_signal(signal.SIGTERM)
-                break
-        log = process.communicate(timeout=60)[1]
-    assert process.returncode == 128 + signal.SIGTERM, log
-    assert "stopped and saved after epoch" in log
-    assert "Traceback" not in log
+        training.read_until("epoch 2 of 12", process)
+        process.stderr.close()
+        process.send_signal(signal.SIGUSR1)
+        assert process.wait(240) == 128 + signal.SIGTERM
+    assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
+    assert (tmp_path / "then.pt").read_bytes() == (tmp_path / "state.pt").read_bytes()
     assert not (tmp_path / "out").exists()
     status, log = training.run(settings, "--device", "cpu")
     assert status == 0, log
@@ -114,13 +118,11 @@ def test_a_process_that_is_killed_ends_the_others(
 ) -> None:
     settings = frozen(epochs=10_000)
     with training.running(settings, *TWO) as process:
-        for line in process.stderr:
-            if "epoch 1 of" in line:
-                break
+        training.read_until("epoch 1 of", process)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert len(children) == 2
         os.kill(int(children[1]), signal.SIGKILL)
-        log = process.communicate(timeout=60)[1]
+        log = process.communicate(timeout=240)[1]
     assert process.returncode == 2
     assert log.splitlines()[-1].startswith("debye: error: training: found process 2 of 2 ended by SIGKILL")
     assert "Traceback" not in log

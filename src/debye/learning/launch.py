@@ -105,9 +105,7 @@ class _Processes:
 
     def wait(self) -> None:
         """Wait until all have ended well, or the first one has not."""
-        while any(process.poll() is None for process in self.running):
-            if any(process.returncode for process in self.running):
-                return
+        while None in (statuses := [process.poll() for process in self.running]) and not any(statuses):
             time.sleep(POLL)
             if signal.SIGUSR1 in self.told and time.monotonic() - self.spoken > REPEAT:
                 self.tell(signal.SIGUSR1)
