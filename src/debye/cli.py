@@ -6,13 +6,14 @@ A subcommand parses its arguments, calls its layer and decides nothing; the laye
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -204,21 +205,45 @@ def floor(dataset: Path, frozen: Path, out: Path) -> None:
 @click.option("--state", type=TARGET, required=True, help="File of the resumable state; made and read.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True)
 @click.option(
+    "--processes",
+    default="auto",
+    show_default=True,
+    envvar="DEBYE_PROCESSES",
+    show_envvar=True,
+    metavar="auto|N",
+    help="Processes that share every batch; auto is one for each visible GPU, and one on a CPU.",
+)
+@click.option(
     "-o", "--out", type=FILE, required=True, help="Folder for checkpoint.safetensors and history.csv."
 )
-def train(frozen: Path, train_split: Path, validation: Path, state: Path, device: str, out: Path) -> None:
-    """Train one network; goes on where a killed training stopped."""
+def train(
+    frozen: Path, train_split: Path, validation: Path, state: Path, device: str, processes: str, out: Path
+) -> None:
+    """Train one network; goes on where a killed training stopped.
+
+    SIGTERM saves the state and ends with status 143; SIGUSR1 saves it, has Slurm requeue its job, and ends with
+    status 75.
+    """
+    from debye.learning.launch import launch, processes_for, writes
+
+    number = processes_for(processes, device)
+    if number > 1:
+        status, error = launch(number, sys.argv[1:])
+        if error:
+            _say(error)
+        sys.exit(status)
+
     from debye.frozen import NetworkSlice
     from debye.learning.train import train as train_network
 
-    with only_writer(state, out):
+    with only_writer(*((state, out) if writes() else ())):
         train_network(NetworkSlice.load(frozen), train_split, validation, state, out, device=device)
 
 
 @cli.command()
 @click.argument("dataset", type=FILE)
 @click.option("--model", type=FILE, required=True, help="checkpoint.safetensors of a training.")
-@click.option("--device", type=DEVICES, default="auto", show_default=True)
+@click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: all GPUs, or the CPU.")
 @click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
 def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
     """Predict the potential of every sample of a data set."""
@@ -291,7 +316,10 @@ def report(analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, out: 
 
 
 def main() -> None:
-    """Run the command line; exit 0 when it is done, 2 for an error of the user's, 1 for ours, 143 if told to end."""
+    """Run the command line; exit 0 when it is done, 2 for an error of the user's, 1 for ours, 143 if told to end.
+
+    A training that is asked to make room ends with 75 (`debye.learning.stop`).
+    """
     signal.signal(signal.SIGTERM, _end)
     try:
         status = cli(standalone_mode=False)
@@ -309,7 +337,7 @@ def main() -> None:
             f"{error.filename or 'file'}: {error.strerror or error}; check the path, its permissions and the disk"
         )
     except Exception:
-        traceback.print_exc()
+        _say(traceback.format_exc())
         sys.exit(1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
@@ -334,9 +362,21 @@ def _differ(**paths: Path | None) -> None:
                 raise ConfigError(explain(name, path, f"another file than {other}", "choose another name"))
 
 
-def _fail(message: str) -> None:
-    click.echo("debye: error: " + " ".join(message.split()), err=True)
+def _fail(message: str) -> NoReturn:
+    _say("debye: error: " + " ".join(message.split()) + "\n")
     sys.exit(2)
+
+
+def _say(error: str) -> None:
+    """Print an error; one of several processes leaves it to the one that started it, which prints one of them."""
+    from debye.learning.launch import ERROR_FILE
+
+    # Whoever reads our errors may be dead already; that must not change the exit status.
+    with contextlib.suppress(OSError):
+        if ERROR_FILE in os.environ:
+            Path(os.environ[ERROR_FILE]).write_text(error, encoding="utf-8")
+        else:
+            click.echo(error, err=True, nl=False)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +48,16 @@ def test_opens_nothing_before_it_reads_and_anew_in_each_process(mock_file: Calla
     for batch in batches[::2]:
         assert torch.equal(batch.regular, expected.regular)
     assert samples._file is ours
+
+
+def test_readers_outlive_the_signals_that_stop_a_training(mock_file: Callable[..., Path]) -> None:
+    """Slurm sends them to every process of a job; the readers are needed until the state is saved."""
+    stream = iter(Samples(mock_file()).loader([[0], [1], [2], [3], [4], [5]], workers=1))
+    next(stream)
+    (reader,) = stream._workers  # type: ignore[attr-defined]
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        os.kill(reader.pid, number)
+    assert len(list(stream)) == 5
 
 
 def test_a_loader_leaves_the_global_stream_alone(mock_file: Callable[..., Path]) -> None:

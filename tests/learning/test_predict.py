@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import xarray as xr
 from debye import schema, store
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
-from debye.learning import checkpoint
+from debye.learning import checkpoint, predict
 from debye.learning.data import Samples
+from debye.learning.encode import Batch, Encoding
 from debye.learning.predict import predict_dataset
 from debye.learning.train import train
 from debye.parameters import Grid
@@ -81,6 +84,31 @@ def test_another_grid_or_medium_is_refused(
     with pytest.raises(FormatError, match=r"medium: found .*debye_length=3\.0"):
         predict_dataset(path, tmp_path / "salty.nc", out)
     assert not out.exists()
+
+
+def test_several_devices_give_the_bytes_of_one(
+    trained: Trained, mock_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("debye.learning.predict.BLOCK", 3)
+    monkeypatch.setattr(Samples.blocks, "__defaults__", (3, 0, 1))
+    path, test = trained("total"), mock_file("test", samples=23, seed=5)
+    predict_dataset(path, test, tmp_path / "one.nc", "cpu")
+    cpu, seen = torch.device("cpu"), set()
+    real = predict._regular
+
+    def regular(batch: Batch, model: torch.nn.Module, encoding: Encoding) -> object:
+        seen.add((model, threading.get_ident()))
+        # The first block is the last to be ready: the order of the file is kept all the same.
+        time.sleep(0.2 if len(seen) == 1 else 0.01)
+        return real(batch, model, encoding)
+
+    monkeypatch.setattr(predict, "choose_devices", lambda _: [cpu, cpu])
+    monkeypatch.setattr(predict, "_regular", regular)
+    predict_dataset(path, test, tmp_path / "two.nc", "cpu")
+    assert len({model for model, _ in seen}) == 2
+    one, two = (xr.open_dataset(tmp_path / f"{name}.nc")["regular_potential"] for name in ("one", "two"))
+    assert len(one) == 23
+    assert one.values.tobytes() == two.values.tobytes()
 
 
 def test_nothing_is_left_of_predictions_that_fail(

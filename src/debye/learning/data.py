@@ -7,7 +7,7 @@ opened before a fork: each process opens the file for itself when it first reads
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from debye.config import Network, Training
 from debye.errors import FormatError, explain
 from debye.learning.encode import Batch, Encoding, Normalization
+from debye.learning.stop import deaf
 from debye.parameters import Grid, Medium
 from debye.progress import track
 from debye.schema import grid_of
@@ -87,10 +88,12 @@ class Samples(Dataset[Batch]):
         columns[2] = np.where(columns[3][..., None] == 0, 0.0, columns[2])
         return Batch(*(torch.from_numpy(column) for column in columns))
 
-    def blocks(self, size: int = BLOCK) -> Iterator[Batch]:
-        """All samples in the order of the file, `size` at a time."""
+    def blocks(self, size: int = BLOCK, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """All samples in the order of the file, `size` at a time; of each block every `ranks`-th from `rank` on."""
         for start in range(0, self.length, size):
-            yield self.__getitems__(range(start, min(start + size, self.length)))
+            chosen = range(start + rank, min(start + size, self.length), ranks)
+            if chosen:
+                yield self.__getitems__(chosen)
 
     def loader(self, chunks: Sequence[Sequence[int]], workers: int = 0) -> DataLoader[Batch]:
         """Batches of the samples named by `chunks`, in that order, read ahead by `workers` processes."""
@@ -99,6 +102,7 @@ class Samples(Dataset[Batch]):
             batch_sampler=chunks,  # type: ignore[arg-type]
             num_workers=workers,
             collate_fn=_as_it_is,
+            worker_init_fn=deaf,
             # The loader draws a number of its own when it starts; the global stream must not feel that.
             generator=torch.Generator(),
         )
@@ -216,9 +220,16 @@ def order(seed: int, epoch: int, samples: int) -> tuple[NDArray[np.int64], NDArr
 
 
 def batches(
-    samples: Samples, training: Training, epoch: int, step: int, workers: int = 0
+    samples: Samples,
+    training: Training,
+    epoch: int,
+    step: int,
+    workers: int = 0,
+    portion: Callable[[list[int]], list[int]] = list,
 ) -> Iterator[tuple[Batch, Tensor | None]]:
     """All batches of a training that come after `step` steps of epoch `epoch` (from 0).
+
+    Of each batch only the `portion` that this process computes is read.
 
     Yields
     ------
@@ -231,7 +242,7 @@ def batches(
     while epoch < training.epochs:
         permutation, symmetries = order(training.seed, epoch, len(samples))
         starts = range(step * size, len(samples), size)
-        chunks = [permutation[start : start + size].tolist() for start in starts]
+        chunks = [portion(permutation[start : start + size].tolist()) for start in starts]
         for chunk, batch in zip(chunks, samples.loader(chunks, workers), strict=True):
             yield batch, torch.from_numpy(symmetries[chunk]) if training.augment else None
         epoch, step = epoch + 1, 0

@@ -26,6 +26,20 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def choose_devices(name: str) -> list[torch.device]:
+    """All devices of that name: every visible GPU, or the CPU.
+
+    Raises
+    ------
+    ConfigError
+        As `choose_device`.
+    """
+    chosen = choose_device(name)
+    if chosen.type != "cuda":
+        return [chosen]
+    return [torch.device("cuda", number) for number in range(torch.cuda.device_count())]
+
+
 def place(model: nn.Module, device: torch.device) -> nn.Module:
     """Put a network on a device, in the memory layout in which convolutions of few channels are quickest.
 

@@ -1,20 +1,27 @@
-"""Predictions of a network for every sample of a data set, in bounded memory."""
+"""Predictions of a network for every sample of a data set, in bounded memory, on every GPU that there is."""
 
 from __future__ import annotations
 
+import copy
 import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import netCDF4
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
+from torch import nn
 
 from debye.errors import FormatError, explain
 from debye.learning import checkpoint
 from debye.learning.data import Samples, require_same_problem
-from debye.learning.device import choose_device, place
+from debye.learning.device import choose_devices, place
+from debye.learning.encode import Batch, Encoding
 from debye.progress import track
 from debye.provenance import now, source
 from debye.schema import AXES, COORDINATES, FORMAT_VERSION, VARIABLES
@@ -37,7 +44,7 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
         `index`), and as root attributes what the network is. For the target "total" the Coulomb part is
         taken off in float64, so that the error of w is the error of u.
     device : {"auto", "cpu", "cuda"}
-        Where the network runs.
+        Where the network runs: "auto" and "cuda" take all GPUs, which share the blocks of samples.
 
     Raises
     ------
@@ -46,29 +53,67 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
     ConfigError
         If "cuda" is asked for and absent.
     """
-    where = choose_device(device)
+    devices = choose_devices(device)
     record, model = checkpoint.load(checkpoint_file)
     samples = Samples(dataset)
     require_same_problem(samples, record.grid, record.medium, f"the checkpoint {checkpoint_file}")
-    model, encoding = place(model, where), record.encoding()
+    replicas = [place(copy.deepcopy(model), where) for where in devices]
     blocks = track(samples.blocks(), -(-len(samples) // BLOCK), "predicting blocks")
     seconds, start = 0.0, 0
     with atomic(out) as temporary, netCDF4.Dataset(temporary, "w") as file:
         _prepare(file, record, samples)
         with open_dataset(dataset) as labels:
             _copy_identity(file, labels)
-        for batch in blocks:
-            begun = time.perf_counter()
-            with torch.no_grad():
-                there = batch.to(where)
-                channels = encoding.channels(there).contiguous(memory_format=torch.channels_last)
-                regular = encoding.regular(model(channels), there).cpu().numpy()
-            seconds += time.perf_counter() - begun
+        for regular, taken in _predicted(blocks, replicas, record.encoding()):
+            seconds += taken
             _must_be_finite(regular, start, dataset, checkpoint_file)
             file["regular_potential"][start : start + len(regular)] = regular.astype("f4")
             start += len(regular)
         file.setncattr("seconds", round(seconds, 6))
     samples.close()
+
+
+def _predicted(
+    blocks: Iterable[Batch], replicas: Sequence[nn.Module], encoding: Encoding
+) -> Iterator[tuple[NDArray[np.float64], float]]:
+    """Regular potential of each block, in order, and the seconds that its device took.
+
+    Each replica of the network takes the next block as soon as it is free; at most one block more than there
+    are replicas is in memory.
+    """
+    if len(replicas) == 1:
+        yield from (_regular(block, replicas[0], encoding) for block in blocks)
+        return
+    free: SimpleQueue[nn.Module] = SimpleQueue()
+    for replica in replicas:
+        free.put(replica)
+
+    def by_a_free_one(block: Batch) -> tuple[NDArray[np.float64], float]:
+        replica = free.get()
+        try:
+            return _regular(block, replica, encoding)
+        finally:
+            free.put(replica)
+
+    # A new thread would compute with as many threads as there are cores.
+    threads = torch.get_num_threads()
+    pending: deque[Future[tuple[NDArray[np.float64], float]]] = deque()
+    with ThreadPoolExecutor(len(replicas), initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        for block in blocks:
+            pending.append(pool.submit(by_a_free_one, block))
+            if len(pending) > len(replicas):
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+@torch.no_grad()
+def _regular(batch: Batch, model: nn.Module, encoding: Encoding) -> tuple[NDArray[np.float64], float]:
+    begun = time.perf_counter()
+    there = batch.to(next(model.parameters()).device)
+    channels = encoding.channels(there).contiguous(memory_format=torch.channels_last)
+    regular = encoding.regular(model(channels), there).cpu().numpy()
+    return regular, time.perf_counter() - begun
 
 
 def _must_be_finite(regular: NDArray[np.float64], start: int, dataset: Path, checkpoint_file: Path) -> None:

@@ -4,13 +4,11 @@ AdamW (Loshchilov & Hutter 2019) with gradient clipping; the learning rate rises
 cosine. After each epoch the validation split is evaluated, and the weights of the best epoch are kept. The
 order of the samples and their symmetries are functions of the training seed and the epoch; on a CPU with a
 given number of threads a training that was killed and continued ends with the same bits as one that was
-not.
+not. Several processes share the work (`world`), and a signal that asks it to stop saves it (`stop`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import time
@@ -22,22 +20,21 @@ from torch.nn.utils import clip_grad_norm_
 
 from debye.errors import TrainingError, explain
 from debye.frozen import NetworkSlice
-from debye.learning import checkpoint
-from debye.learning.data import Samples, batches, require_same_problem, statistics
-from debye.learning.device import choose_device, place, reproducible
+from debye.learning.begin import begun
+from debye.learning.data import Samples, batches, require_same_problem
+from debye.learning.device import reproducible
 from debye.learning.encode import Batch, Encoding, Normalization, symmetry
 from debye.learning.losses import LOSSES
-from debye.learning.models import build, multiply_adds, parameters
-from debye.learning.optimise import CLIP, adamw, learning_rate
-from debye.learning.state import Keeper, State, fingerprint, load
+from debye.learning.models import parameters
+from debye.learning.optimise import CLIP, learning_rate
+from debye.learning.outputs import write_outputs
+from debye.learning.state import Keeper, State
+from debye.learning.stop import Stop
+from debye.learning.world import World, joined
 from debye.progress import track
-from debye.provenance import now, source
-from debye.seeds import generator
-from debye.store import write_text
+from debye.provenance import now
 
 log = logging.getLogger("debye")
-
-COLUMNS = ("epoch", "step", "learning_rate", "train_loss", "validation_loss", "best", "seconds")
 
 
 def train(
@@ -58,7 +55,7 @@ def train(
     out : Path
         Folder of the outputs; nothing is written there before the training has ended.
     device : {"auto", "cpu", "cuda"}
-        "auto" takes the GPU if there is one.
+        "auto" takes the GPU if there is one; of several, each process its own.
 
     Raises
     ------
@@ -68,31 +65,25 @@ def train(
         If the network does not fit the grid, or "cuda" is asked for and absent.
     TrainingError
         If the loss is no longer a number.
+    SystemExit
+        With status 143 or 75, the state saved, if SIGTERM or SIGUSR1 asks it to stop (`debye.learning.stop`).
     """
-    where = choose_device(device)
-    learned, held_out = Samples(train_split), Samples(validation)
-    require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
-    with reproducible(where):
-        model = _fresh(frozen, learned, where)
-        optimiser = adamw(model, frozen.network.training)
-        mark = fingerprint(frozen, learned, held_out)
-        current = load(state, mark)
-        if current is None:
-            scales = statistics(learned, frozen.network).model_dump()
-            current = State(mark, scales, model.state_dict(), optimiser.state_dict(), torch.get_rng_state())
-        else:
-            log.info("%s: continuing after epoch %d, step %d", state, current.epoch, current.step)
-            model.load_state_dict(current.weights)
-            optimiser.load_state_dict(current.optimiser)
-            torch.set_rng_state(current.random)
-        log.info("%s: %d parameters, %d samples, on %s", frozen.name, parameters(model), len(learned), where)
-        encoding = Encoding(
-            learned.grid, learned.medium, frozen.network, Normalization(**current.normalization)
-        )
-        _loop(current, model, optimiser, encoding, learned, held_out, Keeper(state))
-    learned.close()
-    held_out.close()
-    _write_outputs(out, frozen, current, encoding, len(learned))
+    with joined(device) as world, Stop() as stop:
+        learned, held_out = Samples(train_split), Samples(validation)
+        require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
+        with reproducible(world.device):
+            model, optimiser, current = begun(frozen, learned, held_out, state, world)
+            log.info(
+                "%s: %d parameters, %d samples, on %s", frozen.name, parameters(model), len(learned), world
+            )
+            encoding = Encoding(
+                learned.grid, learned.medium, frozen.network, Normalization(**current.normalization)
+            )
+            _loop(current, model, optimiser, encoding, learned, held_out, Keeper(state), world, stop)
+        learned.close()
+        held_out.close()
+        if world.first:
+            write_outputs(out, frozen, current, encoding, len(learned))
 
 
 def _loop(
@@ -103,11 +94,13 @@ def _loop(
     learned: Samples,
     held_out: Samples,
     keeper: Keeper,
+    world: World,
+    stop: Stop,
 ) -> None:
     """Train to the last epoch; `state` follows and holds the result."""
     training = encoding.network.training
     loss_of = LOSSES[training.loss]
-    device = next(model.parameters()).device
+    network = world.wrap(model)
     steps = math.ceil(len(learned) / training.batch_size)
     total = steps * training.epochs
     done = state.epoch * steps + state.step
@@ -115,32 +108,44 @@ def _loop(
     def keep() -> None:
         state.weights, state.optimiser = model.state_dict(), optimiser.state_dict()
         state.random = torch.get_rng_state()
-        keeper.save(state)
+        if world.first:
+            keeper.save(state)
 
     # On a CPU the cores are better used by the step itself.
-    workers = 2 if device.type == "cuda" else 0
-    stream = batches(learned, training, state.epoch, state.step, workers)
+    workers = 2 if world.device.type == "cuda" else 0
+    stream = batches(learned, training, state.epoch, state.step, workers, world.portion)
     clock = time.monotonic()
-    for batch, turns in track(stream, total - done, "training steps"):
+    stop.savable = True
+    for batch, turns in track(stream, total - done, "training steps") if world.first else stream:
         rate = learning_rate(state.epoch * steps + state.step, total, training)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        channels, target, weight = _encoded(encoding, batch.to(device), turns)
-        loss = loss_of(model(channels), target, weight).mean()
+        whole = min(training.batch_size, len(learned) - state.step * training.batch_size)
+        channels, target, weight = _encoded(encoding, batch.to(world.device), turns)
+        loss = world.loss(loss_of(network(channels), target, weight), whole)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_grad_norm_(model.parameters(), CLIP)
-        _must_be_finite(loss, norm, state, steps)
+        # What one process knows and all act upon, in one message a step.
+        loss_sum, due, end, room = world.sum(
+            loss.item(), world.first and keeper.due(), stop.told_to_end, stop.to_make_room
+        )
+        _must_be_finite(loss_sum / world.size, norm, state, steps)
         optimiser.step()
         state.step += 1
-        state.loss += loss.item() * len(target)
+        state.loss += loss_sum / world.size * whole
         before, clock = clock, time.monotonic()
         state.seconds += clock - before
         if state.step == steps:
-            _end_epoch(state, model, encoding, held_out, rate, len(learned), steps)
+            _end_epoch(state, model, encoding, held_out, rate, len(learned), steps, world)
             clock = time.monotonic()
-        if keeper.due():
+        left = total - state.epoch * steps - state.step
+        if due or (left and (end or room)):
             keep()
+        if left and (end or room):
+            log.info("stopped and saved after epoch %d, step %d", state.epoch, state.step)
+            stop.leave(world, bool(end))
+    stop.savable = False
     if not state.date:
         state.date = now()
         keep()
@@ -154,10 +159,11 @@ def _end_epoch(
     rate: float,
     samples: int,
     steps: int,
+    world: World,
 ) -> None:
     """Validate, note the epoch in the history, keep the weights if they are the best so far."""
     start = time.monotonic()
-    validation_loss = evaluate(model, encoding, held_out)
+    validation_loss = evaluate(model, encoding, held_out, world)
     if not math.isfinite(validation_loss):
         raise TrainingError(_diverged(f"validation loss {validation_loss} after epoch {state.epoch + 1}"))
     state.epoch += 1
@@ -191,17 +197,16 @@ def _end_epoch(
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, encoding: Encoding, samples: Samples) -> float:
+def evaluate(model: nn.Module, encoding: Encoding, samples: Samples, world: World) -> float:
     """Mean loss over the samples of a data set, as they are: neither turned nor mirrored."""
     training = encoding.network.training
-    device = next(model.parameters()).device
     total = 0.0
     model.eval()
-    for batch in samples.blocks(training.batch_size):
-        channels, target, weight = _encoded(encoding, batch.to(device), None)
+    for batch in samples.blocks(training.batch_size, world.rank, world.size):
+        channels, target, weight = _encoded(encoding, batch.to(world.device), None)
         total += float(LOSSES[training.loss](model(channels), target, weight).sum())
     model.train()
-    return total / len(samples)
+    return world.sum(total)[0] / len(samples)
 
 
 def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -211,46 +216,11 @@ def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Te
     return channels.contiguous(memory_format=torch.channels_last), target, weight
 
 
-def _fresh(frozen: NetworkSlice, learned: Samples, device: torch.device) -> nn.Module:
-    seed = generator("training", frozen.network.training.seed, "weights").integers(2**63)
-    torch.manual_seed(int(seed))
-    return place(build(frozen.network.architecture, learned.grid), device)
-
-
-def _must_be_finite(loss: Tensor, norm: Tensor, state: State, steps: int) -> None:
-    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+def _must_be_finite(loss: float, norm: Tensor, state: State, steps: int) -> None:
+    if not (math.isfinite(loss) and math.isfinite(norm.item())):
         where = f"epoch {state.epoch + 1}, step {state.step + 1} of {steps}"
-        raise TrainingError(_diverged(f"loss {loss.item()}, gradient norm {norm.item()} in {where}"))
+        raise TrainingError(_diverged(f"loss {loss}, gradient norm {norm.item()} in {where}"))
 
 
 def _diverged(found: str) -> str:
     return explain("training", found, "finite numbers", "lower the learning rate; nothing was written")
-
-
-def _write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encoding, samples: int) -> None:
-    table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(state.history)
-    best = state.history[state.best_epoch - 1]
-    record = checkpoint.Record(
-        name=frozen.name,
-        network=frozen.network,
-        grid=encoding.grid,
-        medium=encoding.medium,
-        normalization=encoding.normalization,
-        parameters=sum(weight.numel() for weight in state.best_weights.values()),
-        multiply_adds=multiply_adds(frozen.network, encoding.grid),
-        best_epoch=state.best_epoch,
-        train_loss=best["train_loss"],
-        validation_loss=best["validation_loss"],
-        train_samples=samples,
-        train_digest=state.fingerprint["training split"],
-        validation_digest=state.fingerprint["validation split"],
-        code_digest=frozen.code,
-        source=source(),
-        date_created=state.date,
-    )
-    write_text(out / "history.csv", table.getvalue())
-    checkpoint.save(out / "checkpoint.safetensors", record, state.best_weights)
-    log.info("%s: best epoch %d, validation loss %.4g", frozen.name, state.best_epoch, state.best_loss)

@@ -1,0 +1,76 @@
+"""Where a training begins: with fresh weights, or where its saved state left it; the same in all its processes."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from debye.errors import FormatError, explain
+from debye.frozen import NetworkSlice
+from debye.learning.data import Samples, statistics
+from debye.learning.device import place
+from debye.learning.encode import UNSCALED
+from debye.learning.models import build
+from debye.learning.optimise import adamw
+from debye.learning.state import State, fingerprint, load
+from debye.learning.world import World
+from debye.seeds import generator
+
+log = logging.getLogger("debye")
+
+
+def begun(
+    frozen: NetworkSlice, learned: Samples, held_out: Samples, path: Path, world: World
+) -> tuple[nn.Module, torch.optim.Optimizer, State]:
+    """Network, optimiser and state of a training, as they are before its next step.
+
+    Parameters
+    ----------
+    frozen : NetworkSlice
+        The network and its training.
+    learned, held_out : Samples
+        Training and validation split. The scales of a new training are found by one process, for all.
+    path : Path
+        File of the saved state; its number of processes may have been another one.
+    world : World
+        The processes of the training; all call this together.
+
+    Returns
+    -------
+    model : Module
+        On the world's device.
+    optimiser : Optimizer
+    state : State
+        `state.normalization` are the scales.
+
+    Raises
+    ------
+    FormatError
+        If the training split cannot be learned, or the processes do not see the same state.
+    """
+    # torch's global stream is what the weights are drawn from, the same in each process.
+    seed = generator("training", frozen.network.training.seed, "weights").integers(2**63)
+    torch.manual_seed(int(seed))
+    model = place(build(frozen.network.architecture, learned.grid), world.device)
+    optimiser = adamw(model, frozen.network.training)
+    mark = fingerprint(frozen, learned, held_out)
+    state = load(path, mark) if world.first else None
+    (found,) = world.from_first(state is not None)
+    if not found:
+        scales = statistics(learned, frozen.network) if world.first else UNSCALED
+        charge, target = world.from_first(scales.charge, scales.target)
+        normalization = {"charge": charge, "target": target}
+        fresh = State(mark, normalization, model.state_dict(), optimiser.state_dict(), torch.get_rng_state())
+        return model, optimiser, fresh
+    state = state or load(path, mark)
+    if state is None:
+        expected = "the state that the first process reads"
+        raise FormatError(explain(str(path), "nothing", expected, "use a disk that all processes see"))
+    log.info("%s: continuing after epoch %d, step %d", path, state.epoch, state.step)
+    model.load_state_dict(state.weights)
+    optimiser.load_state_dict(state.optimiser)
+    torch.set_rng_state(state.random)
+    return model, optimiser, state

@@ -1,0 +1,64 @@
+"""What a training leaves behind: the checkpoint of its best epoch, and the history of all of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from pathlib import Path
+
+from debye.frozen import NetworkSlice
+from debye.learning import checkpoint
+from debye.learning.encode import Encoding
+from debye.learning.models import multiply_adds
+from debye.learning.state import State
+from debye.provenance import source
+from debye.store import write_text
+
+log = logging.getLogger("debye")
+
+COLUMNS = ("epoch", "step", "learning_rate", "train_loss", "validation_loss", "best", "seconds")
+
+
+def write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encoding, samples: int) -> None:
+    """Write `history.csv` and `checkpoint.safetensors` from the state of a finished training.
+
+    Parameters
+    ----------
+    out : Path
+        Their folder.
+    frozen : NetworkSlice
+        The network and its training.
+    state : State
+        Holds the history and the weights of the best epoch.
+    encoding : Encoding
+        How problems were put to the network.
+    samples : int
+        Number of training samples.
+    """
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(state.history)
+    best = state.history[state.best_epoch - 1]
+    record = checkpoint.Record(
+        name=frozen.name,
+        network=frozen.network,
+        grid=encoding.grid,
+        medium=encoding.medium,
+        normalization=encoding.normalization,
+        parameters=sum(weight.numel() for weight in state.best_weights.values()),
+        multiply_adds=multiply_adds(frozen.network, encoding.grid),
+        best_epoch=state.best_epoch,
+        train_loss=best["train_loss"],
+        validation_loss=best["validation_loss"],
+        train_samples=samples,
+        train_digest=state.fingerprint["training split"],
+        validation_digest=state.fingerprint["validation split"],
+        code_digest=frozen.code,
+        source=source(),
+        date_created=state.date,
+    )
+    write_text(out / "history.csv", table.getvalue())
+    checkpoint.save(out / "checkpoint.safetensors", record, state.best_weights)
+    log.info("%s: best epoch %d, validation loss %.4g", frozen.name, state.best_epoch, state.best_loss)
