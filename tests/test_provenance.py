@@ -5,6 +5,7 @@ Versions of libraries: what a layer computes with, as `requirements.lock` would 
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from importlib import metadata
@@ -21,6 +22,7 @@ from debye.provenance import (
     code_digest,
     library_version,
     library_versions,
+    origin,
     source,
     without_prose,
 )
@@ -168,3 +170,32 @@ def test_every_file_says_what_it_was_computed_with() -> None:
         source()
         == "debye 1.2 (numpy 1.2, xarray 1.2, netCDF4 1.2, scipy 1.2, numba 1.2, pyamg none, torch 9.8.7)"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, "debye==9.9"),
+        ({"url": "file:///a%20clone", "dir_info": {"editable": True}}, "/a clone"),
+        (
+            {"url": "https://example.org/debye", "vcs_info": {"vcs": "git", "commit_id": "0123"}},
+            "debye @ git+https://example.org/debye@0123",
+        ),
+        (
+            {"url": "https://example.org/debye.tar.gz", "archive_info": {}},
+            "debye @ https://example.org/debye.tar.gz",
+        ),
+    ],
+)
+def test_origin_is_what_pip_would_install_again(
+    monkeypatch: pytest.MonkeyPatch, said: dict | None, expected: str
+) -> None:
+    class Distribution:
+        version = "9.9"
+
+        def read_text(self, name: str) -> str | None:
+            assert name == "direct_url.json"
+            return None if said is None else json.dumps(said)
+
+    monkeypatch.setattr(metadata, "distribution", lambda name: Distribution())
+    assert origin() == expected

@@ -1,5 +1,6 @@
 # The checked configuration, and the functions that the rules ask for their inputs and parameters.
 
+import os
 import shlex
 import sys
 from functools import cache
@@ -11,6 +12,7 @@ try:
     from debye.config import Config
     from debye.errors import ConfigError
     from debye.frozen import slices
+    from debye.provenance import origin
 except ImportError as error:
     raise WorkflowError(
         f"the package debye cannot be imported by {sys.executable} ({error}); "
@@ -23,6 +25,9 @@ except ConfigError as error:
     raise WorkflowError(
         f"configuration: {error} (config/README.md describes every key)"
     )
+
+# What envs/debye.post-deploy.sh adds to an environment that Snakemake makes.
+os.environ["DEBYE_ORIGIN"] = origin()
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
