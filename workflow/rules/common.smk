@@ -27,7 +27,7 @@ except ConfigError as error:
     )
 
 # What envs/debye.post-deploy.sh adds to an environment that Snakemake makes.
-os.environ["DEBYE_ORIGIN"] = origin()
+os.environ.update(DEBYE_ORIGIN=origin())
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
