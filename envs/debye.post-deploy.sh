@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Adds debye to the environment that Snakemake has just made; run from the repository's root.
+# Adds debye to the environment that Snakemake has just made: the package that Snakemake itself runs with, of which
+# workflow/rules/common.smk says where it is from. Jobs refuse to run with other code than the workflow froze.
 set -euo pipefail
-if [ ! -f pyproject.toml ]; then
-  echo "debye: error: found no pyproject.toml in $PWD, expected the repository; run snakemake from its root" >&2
-  exit 2
-fi
-# Editable: jobs refuse to run with other code than the workflow froze.
-"$CONDA_PREFIX/bin/python" -m pip install --no-deps --editable .
+
+origin="${DEBYE_ORIGIN:?debye: error: found no DEBYE_ORIGIN, expected the folder, commit or version of debye to install}"
+# A folder is installed editable: what is edited there has to reach the jobs without another environment.
+case "$origin" in
+/*) package=(--editable "$origin") ;;
+*) package=("$origin") ;;
+esac
+"$CONDA_PREFIX/bin/python" -m pip install --no-deps "${package[@]}"

@@ -50,9 +50,24 @@ def locked(freeze: str) -> list[str]:
     return [re.sub(r"\+.*", "", line) for line in lines if not re.match(r"nvidia-|triton|cuda-", line)]
 
 
+def extras_of(requirement: str) -> set[str]:
+    """Normalised names of the extras in a requirement.
+
+    Examples
+    --------
+    >>> sorted(extras_of("dask[array,distributed]>=2025.1")), extras_of("numpy>=2")
+    (['array', 'distributed'], set())
+    """
+    extras = re.search(r"\[(.*)\]", requirement)
+    return {name_of(name.strip()) for name in extras[1].split(",")} if extras else set()
+
+
 def environment(lock: list[str], direct: list[str]) -> str:
-    """Text of envs/debye.yaml: the lock's versions of the packages that pyproject.toml names."""
-    wanted = {name_of(requirement) for requirement in direct}
+    """Text of envs/debye.yaml: the lock's versions of the packages that pyproject.toml names.
+
+    A pin says nothing of extras. Where one is named like a package (`dask[distributed]`), that is what it brings.
+    """
+    wanted = {name_of(requirement) for requirement in direct}.union(*map(extras_of, direct))
     return ENVIRONMENT + "".join(f"      - {line}\n" for line in lock if name_of(line) in wanted)
 
 

@@ -5,6 +5,7 @@ Versions of libraries: what a layer computes with, as `requirements.lock` would 
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from debye.provenance import (
     library_version,
     library_versions,
     now,
+    origin,
     source,
     without_prose,
 )
@@ -196,3 +198,32 @@ def test_a_time_of_day_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
     with pytest.raises(ConfigError, match=r"SOURCE_DATE_EPOCH: found .* expected seconds since 1970"):
         now()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, "debye==9.9"),
+        ({"url": "file:///a%20clone", "dir_info": {"editable": True}}, "/a clone"),
+        (
+            {"url": "https://example.org/debye", "vcs_info": {"vcs": "git", "commit_id": "0123"}},
+            "debye @ git+https://example.org/debye@0123",
+        ),
+        (
+            {"url": "https://example.org/debye.tar.gz", "archive_info": {}},
+            "debye @ https://example.org/debye.tar.gz",
+        ),
+    ],
+)
+def test_origin_is_what_pip_would_install_again(
+    monkeypatch: pytest.MonkeyPatch, said: dict | None, expected: str
+) -> None:
+    class Distribution:
+        version = "9.9"
+
+        def read_text(self, name: str) -> str | None:
+            assert name == "direct_url.json"
+            return None if said is None else json.dumps(said)
+
+    monkeypatch.setattr(metadata, "distribution", lambda name: Distribution())
+    assert origin() == expected

@@ -11,6 +11,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from debye.errors import ConfigError, explain
 
@@ -49,6 +51,25 @@ LIBRARIES: dict[str | None, tuple[str, ...]] = {
 def version() -> str:
     """Version of the installed package."""
     return metadata.version("debye")
+
+
+def origin() -> str:
+    """Where the installed package is from: a folder, or else what pip has to be given for the same (PEP 610).
+
+    Returns
+    -------
+    str
+        Absolute path of a folder, `debye @ git+https://…@commit`, `debye @ https://…` or `debye==version`.
+    """
+    text = metadata.distribution("debye").read_text("direct_url.json")
+    if text is None:
+        return f"debye=={version()}"
+    said = json.loads(text)
+    if "dir_info" in said:
+        return url2pathname(urlsplit(said["url"]).path)
+    if "vcs_info" in said:
+        return f"debye @ {said['vcs_info']['vcs']}+{said['url']}@{said['vcs_info']['commit_id']}"
+    return f"debye @ {said['url']}"
 
 
 def source() -> str:

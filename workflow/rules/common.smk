@@ -1,5 +1,6 @@
 # The checked configuration, and the functions that the rules ask for their inputs and parameters.
 
+import os
 import shlex
 import signal
 import sys
@@ -13,6 +14,7 @@ try:
     from debye.errors import ConfigError, DebyeError
     from debye.frozen import slices
     from debye.preflight import check_start
+    from debye.provenance import origin
 except ImportError as error:
     raise WorkflowError(
         f"the package debye cannot be imported by {sys.executable} ({error}); "
@@ -28,6 +30,9 @@ except ConfigError as error:
 
 # Where merge and analysis work. In the rules' resources, not their params: it is no reason to run anything again.
 DASK = CONFIG.dask
+
+# What envs/debye.post-deploy.sh adds to an environment that Snakemake makes.
+os.environ.update(DEBYE_ORIGIN=origin())
 
 # `.venv/bin/snakemake` without an activated environment finds the `debye` beside it.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
