@@ -79,7 +79,12 @@ def _learning_rate(work: Workplace) -> None:
 
 
 def _solver_code(work: Workplace) -> None:
-    append(work.source / "physics" / "solve.py", "\nEDITED = 1\n")
+    """Other samples: each has the fewest charges that it may have."""
+    path = work.source / "physics" / "sampling.py"
+    line = "count = int(random.integers(sampling.count[0], sampling.count[1] + 1))"
+    text = path.read_text(encoding="utf-8")
+    assert line in text
+    path.write_text(text.replace(line, line + " * 0 + sampling.count[0]"), encoding="utf-8")
 
 
 def _comments_and_docstrings(work: Workplace) -> None:

@@ -34,6 +34,14 @@ def test_row_of_the_table(row: Row, finished: Workplace) -> None:
     assert finished.planned() == set()
 
 
+def test_solver_code_that_gives_the_same_samples_trains_nothing_again(finished: Workplace) -> None:
+    append(finished.source / "physics" / "solve.py", "\nEDITED = 1\n")
+    planned = freeze("floor") | freeze_physics("disc", "star") | family_onward("disc", "star")
+    assert finished.planned() == planned
+    assert finished.run() == {job for job in planned if not job.startswith(("train", "predict"))}
+    assert finished.planned() == set()
+
+
 def test_nothing_runs_again(finished: Workplace) -> None:
     assert finished.planned() == set()
 
