@@ -156,9 +156,19 @@ def _checked(path: Path) -> Shard:
                 geometry_parameters=schema.parameter_names(dataset),
             )
     except FormatError as error:
-        if not path.exists():
-            raise
-        raise UnusableShard.of(path, error) from None
+        if path.exists():
+            raise UnusableShard.of(path, error) from None
+        if _aside(path).exists():
+            # A second try of the same job finds what the first one did, and its log is the one that is read.
+            raise FormatError(
+                f"{error} (a damaged one lies aside as {_aside(path).name}: run the workflow again)"
+            ) from None
+        raise
+
+
+def _aside(path: Path) -> Path:
+    """Where a shard is moved that cannot be merged."""
+    return Path(f"{path}.corrupt")
 
 
 @contextlib.contextmanager
@@ -170,7 +180,7 @@ def _moving_aside() -> Iterator[None]:
     try:
         yield
     except UnusableShard as error:
-        aside = Path(f"{error.path}.corrupt")
+        aside = _aside(error.path)
         error.path.replace(aside)
         raise FormatError(f"{error} (moved aside as {aside.name}: run the workflow again)") from None
 
