@@ -52,7 +52,7 @@ def test_two_processes_learn_what_one_does(
     assert settings.network.training.augment
     status, log = training.run(settings, *TWO)
     assert status == 0, log
-    assert "on 2 × cpu" in log
+    assert "on 2 × cpu, batches of 3, 1 to 2 each" in log
     assert log.count("epoch 1 of 4") == 1
     train(settings, *splits, tmp_path / "one.pt", tmp_path / "one", "cpu")
     alike(training, "out", "one")
@@ -98,7 +98,7 @@ def test_one_stops_and_two_go_on_under_torchrun(
     status, log = training.run(settings, "--device", "cpu", program=TORCHRUN)
     assert status == 0, log
     assert "continuing after epoch 1, step 2" in log
-    assert "on 2 × cpu" in log
+    assert "on 2 × cpu, batches of 3, 1 to 2 each" in log
     alike(training, "out", "one")
 
 
