@@ -108,7 +108,7 @@ def test_an_error_of_all_is_told_once(
     mock_file("validation", samples=4, grid=Grid(cells=16, half_width=9.0))
     status, log = training.run(frozen(), *TWO)
     assert status == 2
-    assert log.count("\n") == 1
+    assert log.count("\n") == 1, log
     assert log.startswith("debye: error: ")
     assert "half_width=9" in log
 
@@ -125,6 +125,6 @@ def test_a_process_that_is_killed_ends_the_others(
         log = process.communicate(timeout=240)[1]
     assert process.returncode == 2
     assert log.splitlines()[-1].startswith("debye: error: training: found process 2 of 2 ended by SIGKILL")
-    assert "Traceback" not in log
+    assert "Traceback" not in log, log
     assert not Path(f"/proc/{children[0]}").exists()
     assert (tmp_path / "state.pt").exists()
