@@ -341,6 +341,10 @@ def main() -> None:
         sys.exit(1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+    finally:
+        # All clean-up is done. What is left is the interpreter's, and an exception would only disturb it.
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGTERM, lambda *_: None)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

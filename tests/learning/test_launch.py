@@ -88,7 +88,7 @@ def ended(*scripts: str) -> launch._Processes:
 
 
 def test_one_that_fails_is_not_waited_for_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE", 1.0)
+    monkeypatch.setattr(launch, "GRACE", 0.7)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)"
     group = launch._Processes()
     for script in ("import time; time.sleep(100)", deaf, "import time; time.sleep(1); raise SystemExit(3)"):

@@ -52,7 +52,7 @@ def test_two_processes_learn_what_one_does(
     assert settings.network.training.augment
     status, log = training.run(settings, *TWO)
     assert status == 0, log
-    assert "on 2 × cpu" in log
+    assert "on 2 × cpu, batches of 3, 1 to 2 each" in log
     assert log.count("epoch 1 of 4") == 1
     train(settings, *splits, tmp_path / "one.pt", tmp_path / "one", "cpu")
     alike(training, "out", "one")
@@ -98,7 +98,7 @@ def test_one_stops_and_two_go_on_under_torchrun(
     status, log = training.run(settings, "--device", "cpu", program=TORCHRUN)
     assert status == 0, log
     assert "continuing after epoch 1, step 2" in log
-    assert "on 2 × cpu" in log
+    assert "on 2 × cpu, batches of 3, 1 to 2 each" in log
     alike(training, "out", "one")
 
 
@@ -108,7 +108,7 @@ def test_an_error_of_all_is_told_once(
     mock_file("validation", samples=4, grid=Grid(cells=16, half_width=9.0))
     status, log = training.run(frozen(), *TWO)
     assert status == 2
-    assert log.count("\n") == 1
+    assert log.count("\n") == 1, log
     assert log.startswith("debye: error: ")
     assert "half_width=9" in log
 
@@ -125,6 +125,6 @@ def test_a_process_that_is_killed_ends_the_others(
         log = process.communicate(timeout=240)[1]
     assert process.returncode == 2
     assert log.splitlines()[-1].startswith("debye: error: training: found process 2 of 2 ended by SIGKILL")
-    assert "Traceback" not in log
+    assert "Traceback" not in log, log
     assert not Path(f"/proc/{children[0]}").exists()
     assert (tmp_path / "state.pt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from debye.frozen import NetworkSlice
 from debye.learning import begin, stop
+from debye.learning.launch import ERROR_FILE
 from debye.learning.state import Keeper
 from debye.learning.train import train
 
@@ -133,6 +135,16 @@ def test_a_job_is_requeued_after_its_state_is_on_disk(
     assert stopped(frozen(), splits, tmp_path) == 143
     assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
     assert place(tmp_path / "then.pt") == (1, 2)
+
+
+def test_a_process_whose_starter_was_killed_ends(
+    splits: tuple[Path, Path], frozen: Frozen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents = itertools.chain([17] * 5, itertools.repeat(1))
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    monkeypatch.setenv(ERROR_FILE, str(tmp_path / "error"))
+    assert stopped(frozen(), splits, tmp_path) == 143
+    assert place(tmp_path / "state.pt") == (1, 2)
 
 
 def test_a_requeued_job_that_nobody_ends_ends_by_itself(

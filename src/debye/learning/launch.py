@@ -31,8 +31,9 @@ ERROR_FILE = "DEBYE_ERROR_FILE"
 """Variable that names the file into which a started process writes the error that it ends with, for us to tell:
 what the others say is mostly that they lost the first one that failed."""
 
-GRACE = 10.0
-"""Seconds that the other processes have to end when one has failed; they may be waiting for it for ever."""
+GRACE = 5.0
+"""Seconds that the other processes have to end by themselves when one has failed, and again when they are told to;
+they may be waiting for it for ever."""
 POLL = 0.1
 REPEAT = 2.0
 """Seconds between two deliveries of SIGUSR1: a process that is still loading its libraries ignores it."""
@@ -116,15 +117,13 @@ class _Processes:
                 self.tell(signal.SIGUSR1)
 
     def end(self) -> None:
-        """End those that still run."""
-        for process in self.running:
-            process.terminate()
-        until = time.monotonic() + GRACE
-        for process in self.running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, until - time.monotonic()))
-            process.kill()
-            process.wait()
+        """End those that still run: first by themselves, as most do that lost another, then asked, then forced."""
+        for step in (subprocess.Popen.poll, subprocess.Popen.terminate, subprocess.Popen.kill):
+            for process in self.running:
+                step(process)
+            until = time.monotonic() + GRACE
+            while None in [process.poll() for process in self.running] and time.monotonic() < until:
+                time.sleep(POLL)
 
 
 def launch(processes: int, arguments: Sequence[str]) -> tuple[int, str]:

@@ -21,6 +21,7 @@ import time
 from types import FrameType
 from typing import Any, NoReturn, Self
 
+from debye.learning.launch import ERROR_FILE
 from debye.learning.world import World
 
 log = logging.getLogger("debye")
@@ -51,13 +52,22 @@ class Stop:
     ----------
     savable : bool
         Set by the training as soon as there is something to save. Until then SIGTERM does what it did before.
-    told_to_end, to_make_room : bool
-        Whether SIGTERM, or SIGUSR1, has come.
+    to_make_room : bool
+        Whether SIGUSR1 has come.
     """
 
     def __init__(self) -> None:
-        self.savable = self.told_to_end = self.to_make_room = False
+        self.savable = self.to_make_room = False
+        self._terminated = False
+        self._parent = os.getppid()
         self._before: dict[int, Any] = {}
+
+    @property
+    def told_to_end(self) -> bool:
+        """Whether SIGTERM has come, or the process that started this one among several was killed."""
+        # Another training may have begun in its place, with the same state.
+        orphaned = ERROR_FILE in os.environ and os.getppid() != self._parent
+        return self._terminated or orphaned
 
     def __enter__(self) -> Self:
         # Python allows handlers in the main thread alone.
@@ -74,7 +84,7 @@ class Stop:
         if number == signal.SIGUSR1:
             self.to_make_room = True
             return
-        self.told_to_end = True
+        self._terminated = True
         if not self.savable:
             before = self._before[number]
             if callable(before):

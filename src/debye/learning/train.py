@@ -74,7 +74,11 @@ def train(
         with reproducible(world.device):
             model, optimiser, current = begun(frozen, learned, held_out, state, world)
             log.info(
-                "%s: %d parameters, %d samples, on %s", frozen.name, parameters(model), len(learned), world
+                "%s: %d parameters, %d samples, on %s",
+                frozen.name,
+                parameters(model),
+                len(learned),
+                world.described(frozen.network.training.batch_size),
             )
             encoding = Encoding(
                 learned.grid, learned.medium, frozen.network, Normalization(**current.normalization)

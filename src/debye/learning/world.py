@@ -97,9 +97,24 @@ class World:
         chosen = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=chosen)
 
-    def __str__(self) -> str:
-        """As in "cpu" or "4 × cuda"."""
-        return str(self.device) if self.size == 1 else f"{self.size} × {self.device.type}"
+    def described(self, batch_size: int) -> str:
+        """How the samples of a step are computed, for people.
+
+        Examples
+        --------
+        >>> World(torch.device("cuda", 0), 0, 4).described(64)
+        '4 × cuda, batches of 64, 16 each'
+        >>> World(torch.device("cpu"), 0, 2).described(3)
+        '2 × cpu, batches of 3, 1 to 2 each'
+        >>> World(torch.device("cpu")).described(16)
+        'cpu, batches of 16'
+        """
+        whole = f"batches of {batch_size}"
+        if self.size == 1:
+            return f"{self.device}, {whole}"
+        least, rest = divmod(batch_size, self.size)
+        each = f"{least} to {least + 1}" if rest else str(least)
+        return f"{self.size} × {self.device.type}, {whole}, {each} each"
 
 
 @contextlib.contextmanager
