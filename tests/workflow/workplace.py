@@ -64,8 +64,9 @@ class Workplace:
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
         }
         command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--cores", "2", "--nocolor"]
         command += [] if self.default else ["--configfile", str(file)]
+        # Behind --configfile, which would take what follows for further files.
+        command += ["--directory", str(self.folder), "--cores", "2", "--nocolor"]
         return [*command, *arguments], environment
 
     def stand_in(self, command: str, script: str) -> None:
