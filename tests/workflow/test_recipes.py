@@ -97,6 +97,15 @@ def test_both_run_the_script_and_nothing_else() -> None:
     assert max(place.values()) < debye
 
 
+def test_a_user_whom_the_image_does_not_know_can_run() -> None:
+    """Snakemake asks for the name of the user, and every cache has to be writable."""
+    (environment,) = (arguments for instruction, arguments in instructions() if instruction == "ENV")
+    said = dict(pair.split("=") for pair in environment.split())
+    assert said.pop("LOGNAME") == "debye"
+    assert set(said) == {"NUMBA_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"}
+    assert all(folder.startswith("/tmp/") for folder in said.values())
+
+
 def test_labels_are_the_same() -> None:
     (labels,) = (arguments for instruction, arguments in instructions() if instruction == "LABEL")
     docker = dict(re.findall(r'([\w.]+)="([^"]*)"', labels))

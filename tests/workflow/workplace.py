@@ -102,9 +102,10 @@ class Workplace:
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
         }
         command = [f"{bin_folder}/snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--nocolor"]
         command += [] if self.default else ["--configfile", str(file)]
-        return [*command, *self.options, *arguments], environment
+        # Behind --configfile, which would take what follows for further files.
+        command += ["--directory", str(self.folder), "--nocolor", *self.options]
+        return [*command, *arguments], environment
 
     def stand_in(self, command: str, script: str) -> None:
         """Put a `debye` before the real one that runs a shell script for one of its commands."""
