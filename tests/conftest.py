@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from debye.cluster import workers
-from debye.config import Dask
+from debye.placement import Dask
 from debye.workers import Each
 
 

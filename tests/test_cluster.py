@@ -19,9 +19,9 @@ import pytest
 
 from debye import cluster, schema, store, worker_jobs
 from debye.cluster import _Watch, workers
-from debye.config import Dask
 from debye.errors import ClusterError, ConfigError
 from debye.frozen import MergeSlice
+from debye.placement import Dask
 from debye.provenance import code_digest
 from debye.workers import ready
 

@@ -24,7 +24,7 @@ from debye.progress import set_up_logging
 from debye.threads import one_thread_from_now_on
 
 if TYPE_CHECKING:
-    from debye.config import Dask
+    from debye.placement import Dask
 
 FILE = click.Path(path_type=Path)
 
@@ -46,7 +46,7 @@ class _Where(click.ParamType[Any]):
     name = "where"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from debye.config import Dask
+        from debye.placement import Dask
 
         return Dask.parse(value) if isinstance(value, str) else value
 

@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from debye.config import Dask
 from debye.errors import ClusterError, explain
+from debye.placement import Dask
 from debye.workers import Each, in_process, on_cluster
 
 log = logging.getLogger("debye")
@@ -36,6 +35,10 @@ UNDER_WAY = 3
 
 LIVE_OR_DIE = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
 """A worker short of memory is ended and its block given to another: one that pauses would be waited for for ever."""
+
+
+OWN_KEYS = True
+"""dask makes keys for this run alone: who reaches the scheduler's port without them could run code as its owner."""
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def _local(wanted: Dask, stack: ExitStack) -> tuple[Any, Callable[[], None]]:
         threads_per_worker=1,
         memory_limit=f"{wanted.memory}MB",
         dashboard_address="127.0.0.1:0",
-        security=_security(),
+        security=OWN_KEYS,
         silence_logs=logging.CRITICAL,
     )
     return stack.enter_context(_ended(cluster)), _Watch(cluster, LOCAL_PATIENCE)
@@ -95,13 +98,8 @@ def _slurm(wanted: Dask, stack: ExitStack) -> tuple[Any, Callable[[], None]]:
     # In the working folder, because the nodes share no other for certain. On some disks it cannot go while jobs end.
     made = tempfile.TemporaryDirectory(prefix=".debye-dask-", dir=".", ignore_cleanup_errors=True)
     jobs = stack.enter_context(_ended(Jobs(Path(stack.enter_context(made)).resolve())))
-    cluster = jobs.cluster(wanted, LIVE_OR_DIE, _security())
+    cluster = jobs.cluster(wanted, LIVE_OR_DIE, OWN_KEYS)
     return stack.enter_context(_ended(cluster)), _Watch(cluster, 60.0 * wanted.patience, jobs.gone)
-
-
-def _security() -> bool | None:
-    """Keys for this run alone, where the library that makes them is there; else whoever reaches the port is let in."""
-    return True if find_spec("cryptography") else None
 
 
 @dataclass

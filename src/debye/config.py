@@ -26,6 +26,7 @@ from debye.parameters import (
     Solver,
     load_yaml,
 )
+from debye.placement import Dask
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
@@ -220,61 +221,6 @@ class Report(Model):
 
     title: str = Field(description="title of the page")
     gallery: int = Field(default=4, ge=1, le=24, description="samples in each gallery")
-
-
-class Dask(Model):
-    """Where merge and analysis work: no byte of a result depends on it, and an edit makes nothing run again.
-
-    Partition, account and network of a site are dask-jobqueue's own configuration (docs/slurm.md).
-    """
-
-    cluster: Literal["in-process", "local", "slurm"] = Field(
-        default="in-process",
-        description="in the job itself; in worker processes beside it; in Slurm jobs that it submits",
-    )
-    workers: int = Field(default=2, ge=1, description="worker processes; with slurm, a job for each")
-    memory: int = Field(default=2000, ge=500, description="memory of a worker, MB")
-    runtime: int = Field(default=120, ge=1, description="time limit of a worker's Slurm job, minutes")
-    patience: int = Field(
-        default=30, ge=1, description="minutes without any worker after which the job gives up; with slurm"
-    )
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read the short form of the command line, `CLUSTER[:WORKERS][,KEY=NUMBER]…`.
-
-        Raises
-        ------
-        ConfigError
-            If it is none.
-
-        Examples
-        --------
-        >>> Dask.parse("slurm:4,memory=3000").text()
-        'slurm:4,memory=3000,runtime=120,patience=30'
-        """
-        head, *rest = text.split(",")
-        cluster, colon, workers = head.partition(":")
-        pairs = [("cluster", "=", cluster), *([("workers", "=", workers)] if colon else [])]
-        pairs += [entry.partition("=") for entry in rest]
-        try:
-            given: dict[str, Any] = {key: value for key, _, value in pairs}
-            return cls(**given)
-        except ConfigError as error:
-            forms = "in-process, local:WORKERS or slurm:WORKERS"
-            raise ConfigError(f"dask {text!r}: {error} ({forms}; docs/slurm.md)", error.places) from None
-
-    def text(self) -> str:
-        """Short form, which `parse` reads."""
-        if self.cluster == "in-process":
-            return self.cluster
-        keys = ("memory", "runtime", "patience")
-        return ",".join([f"{self.cluster}:{self.workers}", *(f"{key}={getattr(self, key)}" for key in keys)])
-
-    @property
-    def beside(self) -> int:
-        """Worker processes that run in the job's own share of the machine."""
-        return self.workers if self.cluster == "local" else 0
 
 
 class Config(Model):

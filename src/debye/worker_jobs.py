@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from debye.config import Dask
+from debye.placement import Dask
 
 if TYPE_CHECKING:
     from dask_jobqueue.slurm import SLURMJob
@@ -53,7 +53,7 @@ class Jobs:
     made: Any = None
     """The cluster."""
 
-    def cluster(self, wanted: Dask, settings: Mapping[str, Any], security: bool | None) -> Any:
+    def cluster(self, wanted: Dask, settings: Mapping[str, Any], security: bool) -> Any:
         """Cluster without jobs yet; `scale` submits them.
 
         Parameters
@@ -62,7 +62,7 @@ class Jobs:
             Memory and time limit of a job.
         settings : mapping
             Of dask, for the workers.
-        security : bool or None
+        security : bool
             True for encrypted connections between those alone that this run gave a key.
 
         Returns
