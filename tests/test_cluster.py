@@ -252,6 +252,9 @@ def test_signals_wait_until_the_end_of_a_clean_up() -> None:
         ("cloud", "cluster: found 'cloud', expected 'in-process', 'local' or 'slurm'"),
         ("slurm:2,mem=3", "mem: unknown key"),
         ("slurm:2,", "unknown key"),
+        ("local:2,cluster=slurm", "expected each key once"),
+        ("local:2,workers=3", "expected each key once"),
+        ("in-process:4", "none beside in-process"),
     ],
 )
 def test_what_is_no_short_form_is_refused(text: str, words: str) -> None:

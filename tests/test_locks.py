@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from debye import locks
 from debye.errors import BusyError
 from debye.locks import only_writer
 
@@ -122,4 +121,46 @@ def test_a_file_system_without_locks_is_said(
     with only_writer(tmp_path / "shard.nc"):
         pass
     assert "has no locks" in caplog.text
-    assert locks.NO_LOCKS
+
+
+def test_a_process_that_is_forked_off_holds_nothing(tmp_path: Path) -> None:
+    """Readers of samples outlive a training that was killed by some seconds."""
+    target = tmp_path / "shard.nc"
+    forking = HOLDER.replace(
+        'print("held", flush=True)',
+        'import os, time\n    if os.fork() == 0: time.sleep(60)\n    print("held", flush=True)',
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", forking, str(target)],
+        stdin=pipe,
+        stdout=pipe,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+        process.wait(30)
+        with only_writer(target):
+            pass
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_full_disk_is_said_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, text: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left") as caught, only_writer(tmp_path / "shard.nc"):
+        pass
+    assert caught.value.filename == str(tmp_path / ".shard.nc.lock")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / ".shard.nc.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError), only_writer(tmp_path / "shard.nc"):  # noqa: PT011
+        pass
+    assert (tmp_path / "precious").read_text() == "kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,19 @@ def test_only_jobs_of_the_workflow_in_this_folder_count(
         f"18|PENDING|rule_report|{tmp_path}/link",
         f"19|RUNNING|rule_sample_wildcards_train_disc_0|{tmp_path}",
         f"20|RUNNING|(null)|{here}",
+        "",
+        "slurm says something",
     ]
-    squeue(tmp_path, monkeypatch, "cat <<X\n" + "\n".join(lines) + "\nX")
+    only_ours = f'case "$*" in *--user={os.getuid()}*) ;; *) exit 1;; esac\n'
+    not_text = "printf '21|RUNNING|rule_x|/a\\377b\\n'\n"
+    monkeypatch.setenv("LOGNAME", "somebody")
+    squeue(tmp_path, monkeypatch, only_ours + not_text + "cat <<X\n" + "\n".join(lines) + "\nX")
     assert jobs_left(here) == ["17 RUNNING sample_train_disc_0", "18 PENDING report"]
     with pytest.raises(BusyError, match=r"2 jobs of an earlier run .*17 RUNNING sample.*\(scancel 17 18\)"):
         refuse_jobs_left(here)
     refuse_jobs_left(tmp_path / "elsewhere")
+    with pytest.raises(BusyError, match=r"found 1 job of an earlier run .*19 RUNNING"):
+        refuse_jobs_left(tmp_path)
 
 
 def test_a_queue_that_does_not_answer_is_no_reason_to_stop(

@@ -62,21 +62,46 @@ def _held(target: Path) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_name(f".{target.name}.lock")
     descriptor = _locked(path, target)
+    _mine.add(descriptor)
     try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, who().encode())
+        _sign(descriptor, path)
         yield
     finally:
         # While it is held, so that nobody's lock is removed but ours.
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+        _mine.discard(descriptor)
         os.close(descriptor)
+
+
+_mine: set[int] = set()
+"""Descriptors of the locks that this process holds."""
+
+
+def _let_go() -> None:
+    """Close them in a process that was forked off, as torch's readers are: a lock ends with its holder."""
+    while _mine:
+        os.close(_mine.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+def _sign(descriptor: int, path: Path) -> None:
+    """Write into the lock file who holds it."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, who().encode())
+    except OSError as error:
+        # As of a full disk: a descriptor has no name that a message could give.
+        error.filename = str(path)
+        raise
 
 
 def _locked(path: Path, target: Path) -> int:
     """Descriptor of the lock file, locked; of the file that has the name now, not of one just removed by its holder."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

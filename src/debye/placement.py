@@ -9,8 +9,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from debye.errors import ConfigError
+from debye.errors import ConfigError, explain
 from debye.parameters import Model
+
+
+FORMS = "in-process, local:WORKERS or slurm:WORKERS"
 
 
 class Dask(Model):
@@ -48,12 +51,15 @@ class Dask(Model):
         cluster, colon, workers = head.partition(":")
         pairs = [("cluster", "=", cluster), *([("workers", "=", workers)] if colon else [])]
         pairs += [entry.partition("=") for entry in rest]
+        keys = [key for key, _, _ in pairs]
+        if len(set(keys)) < len(keys) or (cluster == "in-process" and len(keys) > 1):
+            expected = "each key once, and none beside in-process"
+            raise ConfigError(explain("dask", repr(text), expected, f"write {FORMS}"))
         try:
             given: dict[str, Any] = {key: value for key, _, value in pairs}
             return cls(**given)
         except ConfigError as error:
-            forms = "in-process, local:WORKERS or slurm:WORKERS"
-            raise ConfigError(f"dask {text!r}: {error} ({forms}; docs/slurm.md)", error.places) from None
+            raise ConfigError(f"dask {text!r}: {error} ({FORMS}; docs/slurm.md)", error.places) from None
 
     def text(self) -> str:
         """Short form, which `parse` reads."""

@@ -7,8 +7,8 @@ can write to would fail every job one by one.
 
 from __future__ import annotations
 
-import getpass
 import logging
+import os
 import shutil
 import subprocess
 import tempfile
@@ -38,17 +38,20 @@ def jobs_left(folder: Path) -> list[str]:
     squeue = shutil.which("squeue")
     if squeue is None:
         return []
-    command = [squeue, "--noheader", f"--user={getpass.getuser()}", "--format=%i|%T|%k|%Z"]
+    # By number: names come from LOGNAME, which a container may have made up. Hidden partitions as well.
+    command = [squeue, "--noheader", "--all", f"--user={os.getuid()}", "--format=%i|%T|%k|%Z"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="surrogateescape", check=True, timeout=SECONDS
+        )
     except (OSError, subprocess.SubprocessError) as error:
         log.warning("Slurm's queue was not read (%s): make sure that no job of an earlier run is left", error)
         return []
     found = []
     for line in done.stdout.splitlines():
-        number, state, comment, place = line.strip().split("|", 3)
+        number, state, comment, place = (*line.strip().split("|", 3), "", "", "")[:4]
         # Snakemake's plugin writes the rule and its wildcards into the comment.
-        if comment.startswith("rule_") and Path(place).resolve() == folder.resolve():
+        if comment.startswith("rule_") and place and Path(place).resolve() == folder.resolve():
             name = comment.removeprefix("rule_").replace("_wildcards_", "_")
             found.append(f"{number} {state} {name}")
     return found
@@ -110,7 +113,7 @@ def refuse_jobs_left(folder: Path) -> None:
         raise BusyError(
             explain(
                 str(folder),
-                f"{len(found)} jobs of an earlier run in Slurm's queue ({', '.join(found[:5])}"
+                f"{len(found)} job{'s'[: len(found) > 1]} of an earlier run in Slurm's queue ({', '.join(found[:5])}"
                 f"{', …' if len(found) > 5 else ''})",
                 "none",
                 f"wait until they have ended, or end them (scancel {numbers}), and run this again",

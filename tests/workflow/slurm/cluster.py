@@ -230,13 +230,11 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         sock = self.folder / "run" / "database.socket"
         setup = self.folder / "run" / "setup.sql"
-        setup.write_text(
-            f"CREATE DATABASE slurm; CREATE USER slurm@'%' IDENTIFIED BY '{password}';"
-            f" CREATE USER slurm@localhost IDENTIFIED BY '{password}';"
-            " GRANT ALL ON slurm.* TO slurm@'%'; GRANT ALL ON slurm.* TO slurm@localhost;\n"
-            "CREATE TABLE slurm.ready (x INT);\n"
-        )
-        setup.write_text(setup.read_text().replace("; ", ";\n"))
+        commands = ["CREATE DATABASE slurm"]
+        for user in ("slurm@'%'", "slurm@localhost"):
+            commands += [f"CREATE USER {user} IDENTIFIED BY '{password}'", f"GRANT ALL ON slurm.* TO {user}"]
+        commands += ["CREATE TABLE slurm.ready (x INT)"]
+        setup.write_text("".join(f"{line};\n" for line in commands), encoding="utf-8")
         self.spawn(
             "mariadbd", "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={sock}",
             "--bind-address=127.0.0.1", f"--port={port}", f"--pid-file={self.folder}/run/database.pid",

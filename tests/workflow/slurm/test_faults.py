@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,6 +68,28 @@ def test_accidents_of_single_jobs(
 
     assert here.temporaries() == []
     same_samples(here.result("dataset/train.nc"), undisturbed.result("dataset/train.nc"))
+
+
+def test_run_that_is_interrupted_cancels_its_jobs(
+    place: Callable[..., Place], smoke_config: dict[str, Any], undisturbed: Workplace
+) -> None:
+    """Ctrl-C, as docs/slurm.md says; then the same command again."""
+    here = place(smoke_config)
+    assert here.cluster is not None
+    here.halt("test/disc/seed0", "test/star/seed0")
+    run = here.start(TEST)
+    for family in ("disc", "star"):
+        here.wait_for_running(f"sample test_{family}_0")
+        here.wait_for_file(here.halted(f"test/{family}/seed0").name)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) != 0
+    cluster = here.cluster
+    wait_for("the end of its jobs", lambda: not cluster.queue(here.folder))
+    assert [job.state for job in here.jobs()] == ["CANCELLED", "CANCELLED"]
+    assert here.temporaries() == []
+    again = here.snakemake(TEST)
+    assert again.returncode == 0, again.stdout + again.stderr
+    same_samples(here.result("dataset/test.nc"), undisturbed.result("dataset/test.nc"))
 
 
 def test_main_process_killed_while_jobs_run(

@@ -7,6 +7,7 @@ trap is not about Debye, the workflow is a few lines of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -83,6 +84,8 @@ def test_array_jobs_know_which_task_they_are(cluster: Cluster, tmp_path: Path) -
     """Hence no `slurm-array-jobs`: each task waits for the first one's output, and removes it when that takes long."""
     slow_first = "sleep $((20 / (1 + 9 * {wildcards.i})))"
     done = snakemake(cluster, tmp_path, FAN % (3, "", slow_first), "--slurm-array-jobs", "all")
+    if "Submitted array job" not in done.stdout + done.stderr or not (tmp_path / "started-0").exists():
+        raise RuntimeError(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(len((tmp_path / f"started-{i}").read_text().splitlines()) == 1 for i in range(3))
 
@@ -124,7 +127,27 @@ def test_jobs_find_a_cluster_of_another_configuration(cluster: Cluster, tmp_path
     done = subprocess.run(
         words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
+    if not cluster.jobs(tmp_path):
+        raise RuntimeError(done.stdout + done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@trap
+def test_sigterm_ends_a_run_and_its_jobs(cluster: Cluster, tmp_path: Path) -> None:
+    """Hence SIGINT in docs/slurm.md; see `test_faults.py`."""
+    words, environment = command(cluster, tmp_path, FAN % (1, "", "sleep 600"))
+    with (tmp_path / "said.txt").open("wb") as said:
+        run = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=said, stderr=said)
+    try:
+        wait_for("the job", lambda: cluster.running(tmp_path, "one 0"))
+        run.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.wait(20)
+        assert run.poll() is not None, "Snakemake waits for its jobs"
+    finally:
+        run.kill()
+        run.wait()
+        cluster.run("scancel", *cluster.queue(tmp_path))
 
 
 def test_the_profile_goes_round_them() -> None:
