@@ -12,7 +12,6 @@ from pydantic import Field
 from debye.errors import ConfigError, explain
 from debye.parameters import Model
 
-
 FORMS = "in-process, local:WORKERS or slurm:WORKERS"
 
 
