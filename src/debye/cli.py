@@ -230,7 +230,7 @@ def train(
     if number > 1:
         status, error = launch(number, sys.argv[1:])
         if error:
-            _say(error)
+            _say(error, status)
         sys.exit(status)
 
     from debye.frozen import NetworkSlice
@@ -337,7 +337,7 @@ def main() -> None:
             f"{error.filename or 'file'}: {error.strerror or error}; check the path, its permissions and the disk"
         )
     except Exception:
-        _say(traceback.format_exc())
+        _say(traceback.format_exc(), 1)
         sys.exit(1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
@@ -367,19 +367,17 @@ def _differ(**paths: Path | None) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    _say("debye: error: " + " ".join(message.split()) + "\n")
+    _say("debye: error: " + " ".join(message.split()) + "\n", 2)
     sys.exit(2)
 
 
-def _say(error: str) -> None:
+def _say(error: str, status: int) -> None:
     """Print an error; one of several processes leaves it to the one that started it, which prints one of them."""
-    from debye.learning.launch import ERROR_FILE
+    from debye.learning.launch import note_error
 
     # Whoever reads our errors may be dead already; that must not change the exit status.
     with contextlib.suppress(OSError):
-        if ERROR_FILE in os.environ:
-            Path(os.environ[ERROR_FILE]).write_text(error, encoding="utf-8")
-        else:
+        if not note_error(error, status):
             click.echo(error, err=True, nl=False)
 
 

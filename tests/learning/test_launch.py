@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from debye.errors import ConfigError, TrainingError
 from debye.learning import launch
-from debye.learning.launch import LAUNCHED, processes_for
+from debye.learning.launch import ERROR_FILE, LAUNCHED, note_error, processes_for
 from debye.learning.world import World
 
 SLURM = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "8", "SLURM_PROCID": "3", "SLURM_LOCALID": "3"}
@@ -79,53 +76,43 @@ def test_portions_make_the_mean_of_the_whole_batch(size: int, whole: int) -> Non
     assert mean / size == pytest.approx(float(losses.mean()))
 
 
-def ended(*scripts: str) -> launch._Processes:
-    group = launch._Processes()
-    for script in scripts:
-        group.running.append(subprocess.Popen([sys.executable, "-c", script]))
-        group.running[-1].wait()
-    return group
-
-
-def test_one_that_fails_is_not_waited_for_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "GRACE", 0.7)
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(100)"
-    group = launch._Processes()
-    for script in ("import time; time.sleep(100)", deaf, "import time; time.sleep(1); raise SystemExit(3)"):
-        group.running.append(subprocess.Popen([sys.executable, "-c", script]))
-    begun = time.monotonic()
-    group.wait()
-    assert [one.poll() for one in group.running] == [None, None, 3]
-    group.end()
-    assert [one.returncode for one in group.running] == [-signal.SIGTERM, -signal.SIGKILL, 3]
-    assert time.monotonic() - begun < 50
-
-
-KILLED, ABORTED = "import os; os.kill(os.getpid(), 9)", "import os; os.kill(os.getpid(), 6)"
+KILL, ABORT = -signal.SIGKILL, -signal.SIGABRT
 
 
 @pytest.mark.parametrize(
-    ("scripts", "written", "expected"),
+    ("statuses", "written", "expected"),
     [
-        (("", ""), [], (0, "")),
-        (("raise SystemExit(1)", "raise SystemExit(2)"), [1, 0], (2, "error of 1")),
-        (("raise SystemExit(75)", ""), [], (75, "")),
-        ((ABORTED, "raise SystemExit(2)"), [1], (2, "error of 1")),
-        (("raise SystemExit(1)", KILLED), [0], "process 2 of 2 ended by SIGKILL"),
-        (("", ABORTED), [], "process 2 of 2 ended by SIGABRT"),
+        ({0: 1, 1: 2}, [1, 0], (2, "error of 1")),
+        ({0: 2, 1: -signal.SIGTERM}, [1, 0], (2, "error of 1")),
+        ({1: 75, 0: -signal.SIGTERM}, [], (75, "")),
+        ({0: -signal.SIGTERM, 1: 143}, [], (143, "")),
+        ({0: ABORT, 1: 2}, [1], (2, "error of 1")),
+        ({0: 1, 1: KILL}, [0], "process 2 of 2 ended by SIGKILL"),
+        ({1: ABORT, 0: -signal.SIGTERM}, [], "process 2 of 2 ended by SIGABRT"),
     ],
 )
 def test_the_first_that_failed_is_heard(
-    scripts: tuple[str, ...], written: list[int], expected: tuple[int, str] | str, tmp_path: Path
+    statuses: dict[int, int],
+    written: list[int],
+    expected: tuple[int, str] | str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    group = ended(*scripts)
-    errors = [tmp_path / str(rank) for rank in range(len(scripts))]
     for number, rank in enumerate(written):
-        errors[rank].write_text(f"error of {rank}")
-        os.utime(errors[rank], ns=(number, number))
-    failed = {rank: one.returncode for rank, one in enumerate(group.running) if one.returncode}
+        monkeypatch.setenv(ERROR_FILE, str(tmp_path / str(rank)))
+        assert note_error(f"error of {rank}", status=2)
+        os.utime(tmp_path / str(rank), ns=(number, number))
+    failures = {
+        rank: ProcessFailure(rank, 0, status, str(tmp_path / str(rank))) for rank, status in statuses.items()
+    }
     if isinstance(expected, tuple):
-        assert launch._verdict(failed, errors, group) == expected
+        assert launch._verdict(failures, 2) == expected
     else:
-        with pytest.raises(TrainingError, match=re.escape(expected)):
-            launch._verdict(failed, errors, group)
+        with pytest.raises(TrainingError, match=expected):
+            launch._verdict(failures, 2)
+
+
+def test_one_that_had_to_be_killed_after_an_error_is_no_news() -> None:
+    failed, stuck = (ProcessFailure(rank, 0, status, "") for rank, status in enumerate((3, KILL)))
+    stuck.timestamp += 30
+    assert launch._verdict({0: failed, 1: stuck}, 2) == (3, "")

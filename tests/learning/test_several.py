@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ def test_two_are_requeued_unheard_and_one_goes_on(
     tmp_path: Path,
 ) -> None:
     """As on a cluster: all processes are told at once to end, and `tee`, which reads the log, is dead by then."""
-    training.environment |= slurm("(sleep 1; kill -TERM 0) > /dev/null 2>&1 &")
+    training.environment |= slurm(
+        "(sleep 1; kill -TERM $(cut -d' ' -f4 /proc/$PPID/stat)) > /dev/null 2>&1 &"
+    )
     settings = frozen(epochs=12, batch_size=3)
     with training.running(settings, *TWO) as process:
         training.read_until("epoch 2 of 12", process)
@@ -128,3 +131,19 @@ def test_a_process_that_is_killed_ends_the_others(
     assert "Traceback" not in log, log
     assert not Path(f"/proc/{children[0]}").exists()
     assert (tmp_path / "state.pt").exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
+def test_a_signal_while_processes_are_loading_is_not_lost(
+    number: int, status: int, splits: tuple[Path, Path], frozen: Frozen, training: Any, tmp_path: Path
+) -> None:
+    with training.running(frozen(epochs=10_000), *TWO) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        until = time.monotonic() + 240
+        while not children.read_text() and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(number)
+        log = process.communicate(timeout=240)[1]
+    assert process.returncode == status, log
+    assert "error" not in log.lower()
+    assert (tmp_path / "state.pt").exists() == (number == signal.SIGUSR1)

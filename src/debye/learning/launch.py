@@ -1,42 +1,41 @@
 """Starting a training in several processes of this machine, one for each GPU, and answering for them.
 
-torchrun does the same and may do it instead (`docs/slurm.md`): the processes find each other by the same
-variables. This is not torchrun because of what a job of a workflow is asked for: an exit status that says
-what happened, one line for a user's error, SIGUSR1 passed on, a second SIGTERM that ends nobody before the
-state is saved, and no name of this machine that would have to be looked up.
+torchrun's own agent starts them and ends them when one has failed. Ours is what a job of a workflow is asked for:
+an exit status that says what happened, one line for a user's error, and signals that are passed on.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
+import logging
 import os
 import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from debye.errors import ConfigError, TrainingError, explain
 from debye.threads import ASKED_FOR
 
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
 LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What torchrun, as we do, tells each process of a training. Slurm's own counts of tasks say nothing about a
-training and are not looked at."""
+"""What torchrun's agent tells each process of a training. Slurm's own counts of tasks say nothing about a training
+and are not looked at."""
 
-ERROR_FILE = "DEBYE_ERROR_FILE"
-"""Variable that names the file into which a started process writes the error that it ends with, for us to tell:
-what the others say is mostly that they lost the first one that failed."""
+ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
+"""Variable in which the agent names the file into which a process writes the error that it ends with, for whoever
+started it to tell: what the others say is mostly that they lost the first one that failed."""
 
-GRACE = 5.0
-"""Seconds that the other processes have to end by themselves when one has failed, and again when they are told to;
-they may be waiting for it for ever."""
-POLL = 0.1
-REPEAT = 2.0
-"""Seconds between two deliveries of SIGUSR1: a process that is still loading its libraries ignores it."""
+AT_ONCE = 10.0
+"""Seconds in which processes fail of one cause. The agent kills those that have not ended 30 s after one has failed:
+that is no news."""
 
 
 def launched() -> bool:
@@ -94,40 +93,19 @@ def _visible_gpus() -> int:
     return torch.cuda.device_count()
 
 
-@dataclass
-class _Processes:
-    """The processes of a training, and what they were told."""
-
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    told: set[int] = field(default_factory=set)
-    spoken: float = 0.0
-
-    def tell(self, number: int, frame: FrameType | None = None) -> None:
-        """Pass a signal on; usable as a handler."""
-        self.told.add(number)
-        self.spoken = time.monotonic()
-        for process in self.running:
-            process.send_signal(number)
-
-    def wait(self) -> None:
-        """Wait until all have ended well, or the first one has not."""
-        while None in (statuses := [process.poll() for process in self.running]) and not any(statuses):
-            time.sleep(POLL)
-            if signal.SIGUSR1 in self.told and time.monotonic() - self.spoken > REPEAT:
-                self.tell(signal.SIGUSR1)
-
-    def end(self) -> None:
-        """End those that still run: first by themselves, as most do that lost another, then asked, then forced."""
-        for step in (subprocess.Popen.poll, subprocess.Popen.terminate, subprocess.Popen.kill):
-            for process in self.running:
-                step(process)
-            until = time.monotonic() + GRACE
-            while None in [process.poll() for process in self.running] and time.monotonic() < until:
-                time.sleep(POLL)
+def note_error(error: str, status: int) -> bool:
+    """Leave the error and the status that this process ends with to the one that started it; False if there is none."""
+    if ERROR_FILE not in os.environ:
+        return False
+    noted = {"message": error, "timestamp": int(time.time()), "status": status}
+    Path(os.environ[ERROR_FILE]).write_text(json.dumps(noted), encoding="utf-8")
+    return True
 
 
 def launch(processes: int, arguments: Sequence[str]) -> tuple[int, str]:
     """Run `debye` with these arguments in several processes that train together.
+
+    For a program that ends after it: signals and environment stay as the processes need them.
 
     Parameters
     ----------
@@ -149,68 +127,74 @@ def launch(processes: int, arguments: Sequence[str]) -> tuple[int, str]:
         If a process died without a word, as of SIGKILL.
     """
     import torch
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    threads = str(max(1, torch.get_num_threads() // processes))
-    shared = {
-        "WORLD_SIZE": str(processes),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(store.port),
-        # The store of this process is the meeting place, not one that the first process would open.
-        "TORCHELASTIC_USE_AGENT_STORE": "True",
-        **dict.fromkeys(ASKED_FOR, threads),
-    }
-    with tempfile.TemporaryDirectory() as folder, _forwarding() as group:
-        errors = [Path(folder) / f"error{rank}" for rank in range(processes)]
-        for rank, error in enumerate(errors):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), ERROR_FILE: str(error)}
-            command = [sys.executable, "-m", "debye.cli", *arguments]
-            group.running.append(subprocess.Popen(command, env=os.environ | shared | own))
-        signal.signal(signal.SIGUSR1, group.tell)
-        try:
-            group.wait()
-            failed = {rank: one.returncode for rank, one in enumerate(group.running) if one.returncode}
-        finally:
-            group.end()
-        return _verdict(failed, errors, group)
-
-
-@contextlib.contextmanager
-def _forwarding() -> Iterator[_Processes]:
-    """Pass SIGTERM and SIGUSR1 on to the processes while they run; SIGUSR1 is ignored by those that start."""
-    group = _Processes()
-    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN), signal.signal(signal.SIGTERM, group.tell)
-    try:
-        yield group
-    finally:
-        signal.signal(signal.SIGUSR1, before[0])
-        signal.signal(signal.SIGTERM, before[1])
-
-
-def _verdict(failed: dict[int, int], errors: list[Path], group: _Processes) -> tuple[int, str]:
-    """Exit status and error of a training, from what its processes left behind.
-
-    `failed` are the statuses of those that had ended before the rest was told to: a process that lost another
-    one complains as well, or aborts, but later.
-    """
-    if not failed:
-        return 0, ""
-    if signal.SIGTERM in group.told and -signal.SIGTERM in failed.values():
-        # Told before it could take notice.
-        return 128 + signal.SIGTERM, ""
-    written = sorted((file.stat().st_mtime_ns, rank) for rank, file in enumerate(errors) if file.exists())
-    died = [rank for rank, status in failed.items() if status < 0]
-    if died and not (written and failed[died[0]] == -signal.SIGABRT):
-        raise TrainingError(
-            explain(
-                "training",
-                f"process {died[0] + 1} of {len(errors)} ended by {signal.Signals(-failed[died[0]]).name}",
-                "all of them to go on",
-                "if it had too little memory, give it more; run again, it goes on from its state",
-            )
+    # The agent's lines are about its own doings; what counts is told below.
+    logging.getLogger("torch.distributed.elastic").propagate = False
+    logging.getLogger("torch.distributed.elastic").addHandler(logging.NullHandler())
+    _pass_signals_on()
+    os.environ |= dict.fromkeys(ASKED_FOR, str(max(1, torch.get_num_threads() // processes)))
+    with tempfile.TemporaryDirectory() as folder:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            run_id="debye",
+            rdzv_backend="c10d",
+            rdzv_endpoint="127.0.0.1:0",
+            local_addr="127.0.0.1",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=folder),
+            # It would kill who has not saved 30 s after SIGTERM, and everybody when a terminal is closed.
+            signals_to_handle="",
         )
-    if not written:
-        return max(failed.values()), ""
-    rank = written[0][1]
-    return max(1, group.running[rank].returncode), errors[rank].read_text()
+        try:
+            elastic_launch(config, sys.executable)("-m", "debye.cli", *arguments)
+        except ChildFailedError as failed:
+            return _verdict(failed.failures, processes)
+    return 0, ""
+
+
+def _pass_signals_on() -> None:
+    """Pass SIGTERM and SIGUSR1 on to the processes that are started from now on, with SIGUSR1 blocked in them.
+
+    It waits there until `debye.learning.stop` can note it, and ends nobody who is still loading.
+    """
+    own = os.getpid()
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        started = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        for process in started:
+            os.kill(int(process), number)
+        if number == signal.SIGTERM and not started:
+            sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, tell)
+    signal.signal(signal.SIGUSR1, tell)
+    # Processes inherit what this thread blocks; another one hears the signal, and the handler runs in this one.
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+
+
+def _verdict(failures: dict[int, ProcessFailure], processes: int) -> tuple[int, str]:
+    """Exit status and error of a training, from the failures of its processes in the order of their discovery.
+
+    A process that lost another one complains as well, or aborts; those that still ran were told to end.
+    """
+    first = next(iter(failures.values()))
+    written = [failure for failure in failures.values() if Path(failure.error_file).exists()]
+    aftermath = {signal.SIGTERM, signal.SIGABRT} if written else {signal.SIGTERM}
+    for rank, failure in failures.items():
+        at_once = failure.timestamp < first.timestamp + AT_ONCE
+        if at_once and failure.exitcode < 0 and -failure.exitcode not in aftermath:
+            found = f"process {rank + 1} of {processes} ended by {failure.signal_name()}"
+            remedy = "if it had too little memory, give it more; run again, it goes on from its state"
+            raise TrainingError(explain("training", found, "all of them to go on", remedy))
+    if written:
+        first = min(written, key=lambda failure: Path(failure.error_file).stat().st_mtime_ns)
+        # Its exit code may be that of the SIGTERM that it got because another one was faster to end.
+        return first.error_file_data["status"], first.message
+    # Told before it could take notice.
+    return 128 + signal.SIGTERM if first.exitcode == -signal.SIGTERM else first.exitcode, ""

@@ -74,6 +74,8 @@ class Stop:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGUSR1):
                 self._before[number] = signal.signal(number, self._note)
+            # `launch` blocks it until there is somebody to note it.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
         return self
 
     def __exit__(self, *_: object) -> None:
