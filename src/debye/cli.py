@@ -6,19 +6,16 @@ A subcommand parses its arguments, calls its layer and decides nothing; the laye
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-import traceback
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from debye import provenance
-from debye.errors import ConfigError, DebyeError, explain
+from debye.ending import run, say
+from debye.errors import ConfigError, explain
 from debye.locks import only_writer
 from debye.progress import set_up_logging
 from debye.threads import one_thread_from_now_on
@@ -230,7 +227,7 @@ def train(
     if number > 1:
         status, error = launch(number, sys.argv[1:])
         if error:
-            _say(error, status)
+            say(error, status)
         sys.exit(status)
 
     from debye.frozen import NetworkSlice
@@ -316,45 +313,8 @@ def report(analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, out: 
 
 
 def main() -> None:
-    """Run the command line; exit 0 when it is done, 2 for an error of the user's, 1 for ours, 143 if told to end.
-
-    A training that is asked to make room ends with 75 (`debye.learning.stop`).
-    """
-    signal.signal(signal.SIGTERM, _end)
-    try:
-        status = cli(standalone_mode=False)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except click.Abort:
-        _fail("interrupted")
-    except DebyeError as error:
-        _fail(str(error))
-    except MemoryError as error:
-        _fail(f"memory: {error or 'not enough'}; use fewer cells or a machine with more memory")
-    except OSError as error:
-        # The machine's own refusals (full disk, no permission, no such folder) are the user's to mend.
-        _fail(
-            f"{error.filename or 'file'}: {error.strerror or error}; check the path, its permissions and the disk"
-        )
-    except Exception:
-        _say(traceback.format_exc(), 1)
-        sys.exit(1)
-    else:
-        sys.exit(status if isinstance(status, int) else 0)
-    finally:
-        # All clean-up is done. What is left is the interpreter's, and an exception would only disturb it.
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGTERM, lambda *_: None)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """End as a scheduler asks, but by way of everybody's clean-up: temporary files are removed, processes ended."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # An exception that a handler raises is lost where Python is called back (a destructor, a compiled loop being
-    # loaded), so it is raised again as long as the process has not ended.
-    signal.signal(signal.SIGALRM, _end)
-    signal.setitimer(signal.ITIMER_REAL, 2.0)
-    sys.exit(128 + signal.SIGTERM)
+    """Run the command line; see `debye.ending.run` for its exit statuses."""
+    run(cli)
 
 
 def _differ(**paths: Path | None) -> None:
@@ -364,21 +324,6 @@ def _differ(**paths: Path | None) -> None:
         for other in list(given)[: list(given).index(name)]:
             if given[other] == path:
                 raise ConfigError(explain(name, path, f"another file than {other}", "choose another name"))
-
-
-def _fail(message: str) -> NoReturn:
-    _say("debye: error: " + " ".join(message.split()) + "\n", 2)
-    sys.exit(2)
-
-
-def _say(error: str, status: int) -> None:
-    """Print an error; one of several processes leaves it to the one that started it, which prints one of them."""
-    from debye.learning.launch import note_error
-
-    # Whoever reads our errors may be dead already; that must not change the exit status.
-    with contextlib.suppress(OSError):
-        if not note_error(error, status):
-            click.echo(error, err=True, nl=False)
 
 
 if __name__ == "__main__":
