@@ -97,7 +97,8 @@ class Jobs:
             job_extra_directives=[*site("job-extra-directives"), *output],
             scheduler_options={"dashboard_address": "127.0.0.1:0", **site("scheduler-options")},
             security=security,
-            shared_temp_directory=str(self.folder),
+            # Relative: jobs start where they are submitted, and dask-jobqueue does not quote the paths of keys.
+            shared_temp_directory=os.path.relpath(self.folder),
             silence_logs=logging.CRITICAL,
         )
         return self.made
