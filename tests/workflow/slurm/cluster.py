@@ -270,6 +270,20 @@ class Cluster:
                 wait_for("the last jobs", lambda: not self.queue(), seconds=KILL_WAIT + 10.0)
         for name in reversed(self.daemons):
             self.end(name)
+        # Without cgroups a process of a job whose parent was killed is nobody's any more.
+        for process in self._left():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _left(self) -> list[int]:
+        """Processes that were started under this cluster's configuration and still run."""
+        mine = f"SLURM_CONF={self.folder}/slurm.conf".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if mine in entry.read_bytes().split(b"\0"):
+                    found.append(int(entry.parent.name))
+        return found
 
     def end(self, name: str) -> None:
         """End a daemon and wait for it."""
