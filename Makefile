@@ -40,7 +40,7 @@ run: $(READY)  ## the whole workflow, from seeds to results/report/index.html
 
 .PHONY: test
 test: $(READY)  ## all tests and the examples in the docstrings
-	@$(IN_VENV) $(ONE_THREAD) pytest -n auto -m "not slurm"
+	@$(IN_VENV) $(ONE_THREAD) pytest -n auto --dist worksteal -m "not slurm"
 
 # Jobs mostly wait for each other: more test processes than cores, each with a cluster of its own.
 .PHONY: test-slurm
