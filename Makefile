@@ -45,7 +45,7 @@ test: $(READY)  ## all tests and the examples in the docstrings
 # Jobs mostly wait for each other: more test processes than cores, each with a cluster of its own.
 .PHONY: test-slurm
 test-slurm: $(READY)  ## the workflow on a private Slurm cluster, as root on Debian with Slurm's packages; else skipped
-	@$(IN_VENV) $(ONE_THREAD) pytest -n 4 --dist worksteal -rs tests/workflow/slurm
+	@$(IN_VENV) $(ONE_THREAD) pytest -n 4 --dist worksteal -rs $(AGAIN) tests/workflow/slurm
 
 .PHONY: lint
 lint: $(READY)  ## style, types, layers, workflow, spelling

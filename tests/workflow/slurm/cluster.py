@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -122,7 +123,7 @@ def why_not() -> str | None:
     return None
 
 
-def wait_for(what: str, ready: Callable[[], object], seconds: float = 60.0, pause: float = 0.2) -> None:
+def wait_for(what: str, ready: Callable[[], object], seconds: float = 90.0, pause: float = 0.2) -> None:
     """Ask until the answer is true, or fail with the name of what did not come."""
     end = time.monotonic() + seconds
     while not ready():
@@ -374,20 +375,34 @@ def _megabytes(text: str) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Ports that nobody listens on now, below those that connections from here are given."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 1000):
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError(f"no {count} free ports")
 
 
 @contextlib.contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """A cluster that is up inside the block and gone after it, whatever happens in between."""
-    cluster = Cluster(folder)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
+def running_cluster(folder: Path, tries: int = 3) -> Iterator[Cluster]:
+    """A cluster that is up inside the block and gone after it, whatever happens in between.
+
+    Where it does not come up (a port was taken in the meantime, a busy machine was too slow), it is tried again.
+    """
+    for left in reversed(range(tries)):
+        cluster = Cluster(folder / f"try{tries - left}")
+        try:
+            cluster.start()
+        except AssertionError:
+            cluster.stop()
+            if not left:
+                raise
+            continue
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+        return
