@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,7 +227,13 @@ class Cluster:
 
     def _start_database(self, port: int, password: str) -> None:
         data = self.folder / "database"
-        install = ["mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}"]
+        install = [
+            "mariadb-install-db",
+            "--no-defaults",
+            "--user=root",
+            f"--datadir={data}",
+            "--innodb-use-native-aio=0",
+        ]
         done = self.run(*install, "--auth-root-authentication-method=socket", "--skip-test-db")
         assert done.returncode == 0, done.stdout + done.stderr
         sock = self.folder / "run" / "database.socket"
@@ -239,7 +246,8 @@ class Cluster:
         self.spawn(
             "mariadbd", "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={sock}",
             "--bind-address=127.0.0.1", f"--port={port}", f"--pid-file={self.folder}/run/database.pid",
-            "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M",
+            "--innodb-flush-log-at-trx-commit=0",
             f"--init-file={setup}", "--skip-log-bin",
         )  # fmt: skip
         wait_for("mariadbd", (data / "slurm" / "ready.frm").exists)
@@ -396,10 +404,11 @@ def running_cluster(folder: Path, tries: int = 3) -> Iterator[Cluster]:
         cluster = Cluster(folder / f"try{tries - left}")
         try:
             cluster.start()
-        except AssertionError:
+        except AssertionError as error:
             cluster.stop()
             if not left:
                 raise
+            warnings.warn(f"{cluster.folder}: {error}", stacklevel=1)
             continue
         try:
             yield cluster
