@@ -173,7 +173,7 @@ WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
     ),
     (lambda c: c["models"].clear(), ["models: found {}", "at least 1"]),
     (lambda c: c["models"]["resnet"]["training"].update(loss="l1"), ["loss: found 'l1'"]),
-    (lambda c: c["models"]["resnet"]["architecture"].update(kind="unet"), ["kind: found 'unet'"]),
+    (lambda c: c["models"]["resnet"]["architecture"].update(kind="vgg"), ["kind: found 'vgg'", "'unet'"]),
 ]
 
 

@@ -5,6 +5,7 @@ Versions of libraries: what a layer computes with, as `requirements.lock` would 
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from debye.errors import ConfigError
 from debye.provenance import (
+    ALSO,
     GROUND,
     LAYERS,
     LIBRARIES,
@@ -67,6 +69,7 @@ def test_prose_leaves_every_digest(package: Path, file: str, prose: str) -> None
         ("store.py", {None, *LAYERS}),
         ("config.py", {None, *LAYERS}),
         ("cli.py", set()),
+        ("networks.py", {"learning"}),
         ("progress.py", {None, *LAYERS}),
         ("workers.py", {None, *LAYERS}),
         ("cluster.py", set()),
@@ -85,6 +88,7 @@ def test_every_module_stands_in_a_digest_or_decides_nothing() -> None:
     assert modules == {
         *GROUND,
         *LAYERS,
+        *itertools.chain(*ALSO.values()),
         "__init__.py",
         "cli.py",
         "cluster.py",

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from debye.errors import ConfigError, explain
 from debye.families import Family
+from debye.networks import Network
 from debye.parameters import (
     LARGEST_CONTRAST,
     Grid,
@@ -75,46 +76,6 @@ class Split(Model):
                     f"found {name} {list(items)}, expected no entry twice; remove the repetition"
                 )
         return self
-
-
-class ResNet(Model):
-    """Residual network: halve the image `downsample` times, `blocks` residual blocks, and back up."""
-
-    kind: Literal["resnet"]
-    channels: int = Field(ge=1, description="channels of the residual blocks")
-    blocks: int = Field(ge=1, description="number of residual blocks of two 3x3 convolutions")
-    downsample: int = Field(
-        default=2, ge=0, le=5, description="number of halvings before the residual blocks"
-    )
-
-
-class Training(Model):
-    """How a network is trained."""
-
-    epochs: int = Field(ge=1, description="passes over the training split")
-    batch_size: int = Field(ge=1, description="samples a step")
-    learning_rate: Positive = Field(description="peak learning rate of AdamW")
-    weight_decay: float = Field(default=1e-4, ge=0, description="decoupled weight decay of AdamW")
-    warmup: float = Field(
-        default=0.05, ge=0, lt=1, description="share of the steps with a rising learning rate"
-    )
-    augment: bool = Field(default=True, description="turn and mirror samples by the symmetries of the square")
-    loss: Literal["mse", "relative_l2"] = Field(default="relative_l2", description="what is minimised")
-    seed: int = Field(default=0, description="seed of the initial weights and of the order of the samples")
-
-
-class Network(Model):
-    """A network, what it sees and what it is asked for."""
-
-    architecture: ResNet
-    shape_channel: Literal["mask", "signed_distance"] = Field(
-        default="mask", description="channel 2: 1 in the solute and 0 outside, or the signed distance"
-    )
-    target: Literal["total", "regular"] = Field(
-        default="total",
-        description="what the network returns: u, or w (the Coulomb part is added back exactly)",
-    )
-    training: Training
 
 
 class Floor(Model):
@@ -277,6 +238,12 @@ class Config(Model):
                     )
         for name, family in self.families.items():
             self._check_family(name, family)
+        for name, network in self.models.items():
+            if network.charge_normalization == "scale" and self.medium.ions != "linear":
+                raise ValueError(
+                    f"found model {name} with charge_normalization scale for nonlinear ions, expected none or sign: "
+                    "sinh is not homogeneous; change it, or make the ions linear"
+                )
         self._check_penalty()
         return self
 

@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from debye.config import Analysis, Config, Floor, Network, PenaltyStudy, Report
+from debye.config import Analysis, Config, Floor, PenaltyStudy, Report
 from debye.errors import ConfigError, FormatError, explain
 from debye.families import Family
+from debye.networks import Network
 from debye.parameters import Grid, Medium, Model, Name, Solver
 from debye.provenance import code_digest, library_versions
 

@@ -40,7 +40,8 @@ def _places(error: ValidationError) -> list[tuple[Place, str]]:
     """All that pydantic found wrong: where, and what in the house's words."""
     places: list[tuple[Place, str]] = []
     for found in error.errors():
-        place = tuple(str(part) for part in found["loc"])
+        # Where one of several types may stand, pydantic adds the type's name in brackets.
+        place = tuple(str(part) for part in found["loc"] if "[" not in str(part))
         message = found["msg"].removeprefix("Value error, ")
         cause = found.get("ctx", {}).get("error")
         if isinstance(cause, ConfigError) and cause.places:
@@ -51,6 +52,11 @@ def _places(error: ValidationError) -> list[tuple[Place, str]]:
             message = "unknown key; remove it or correct its spelling"
         elif found["type"] == "missing":
             message = "missing; give it a value"
+        elif found["type"] == "union_tag_invalid":
+            place += (found["ctx"]["discriminator"].strip("'"),)
+            message = (
+                f"found {found['ctx']['tag']!r}, expected one of {found['ctx']['expected_tags']}; correct it"
+            )
         elif found["type"] != "value_error":
             expected = message.removeprefix("Input should be ").removeprefix("Input should ")
             message = f"found {found['input']!r}, expected {expected}; correct the value"

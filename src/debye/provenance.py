@@ -39,6 +39,9 @@ GROUND = (
 
 LAYERS = ("physics", "learning", "analysis")
 
+ALSO: dict[str | None, tuple[str, ...]] = {"learning": ("networks.py",)}
+"""Modules beside a layer that only this layer looks into."""
+
 LIBRARIES: dict[str | None, tuple[str, ...]] = {
     None: ("numpy", "xarray", "netCDF4"),
     "physics": ("numpy", "scipy", "numba", "pyamg"),
@@ -178,7 +181,7 @@ def code_digest(layer: str | None = None, root: Path = PACKAGE) -> str:
     """
     paths = [root / name for name in GROUND]
     if layer is not None:
-        paths += sorted((root / layer).rglob("*"))
+        paths += [root / name for name in ALSO.get(layer, ())] + sorted((root / layer).rglob("*"))
     digest = hashlib.sha256()
     for path in paths:
         if path.suffix == ".py":

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import torch
 
-from debye import config, schema, store
-from debye.config import Network, ResNet
+from debye import networks, schema, store
 from debye.frozen import NetworkSlice
 from debye.learning import train
+from debye.networks import Network, ResNet
 from debye.provenance import code_digest
 
 
@@ -50,7 +50,7 @@ def mock_file(tmp_path: Path) -> Callable[..., Path]:
 def frozen() -> Callable[..., NetworkSlice]:
     def make(network: dict[str, Any] | None = None, **training: Any) -> NetworkSlice:
         size = ResNet(kind="resnet", channels=16, blocks=2, downsample=2)
-        settings = config.Training(**({"epochs": 3, "batch_size": 4, "learning_rate": 2e-3} | training))
+        settings = networks.Training(**({"epochs": 3, "batch_size": 4, "learning_rate": 2e-3} | training))
         whole = Network(**({"architecture": size, "training": settings} | (network or {})))
         return NetworkSlice(code="test", name="small", network=whole)
 

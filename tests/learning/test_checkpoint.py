@@ -22,13 +22,13 @@ def saved(
     frozen: Callable[..., NetworkSlice], tmp_path: Path
 ) -> tuple[Path, checkpoint.Record, torch.nn.Module]:
     network, grid = frozen().network, Grid(cells=16, half_width=8.0)
-    model = build(network.architecture, grid)
+    model = build(network, grid)
     record = checkpoint.Record(
         name="small",
         network=network,
         grid=grid,
         medium=Medium(debye_length=float("inf")),
-        normalization=Normalization(charge=0.25, target=3.0),
+        normalization=Normalization(charge_channels=(0.25,), target=3.0),
         parameters=parameters(model),
         multiply_adds=1,
         best_epoch=2,

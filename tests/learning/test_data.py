@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from debye import merging, schema, store
-from debye.config import Network, Training
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
 from debye.learning.data import Samples, batches, order, statistics
+from debye.networks import Network, Training
 
 
 def test_reads_what_was_written_in_the_order_asked_for(mock_file: Callable[..., Path]) -> None:

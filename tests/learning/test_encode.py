@@ -7,16 +7,12 @@ import pytest
 import torch
 
 from debye import schema, store
-from debye.config import Network, ResNet, Training
-from debye.learning.encode import (
-    Batch,
-    Encoding,
-    Normalization,
-    cloud_in_cell,
-    coulomb_potential,
-    shape_channel,
-    symmetry,
-)
+from debye.learning.batch import Batch, Normalization
+from debye.learning.channels import cloud_in_cell, shape_image
+from debye.learning.encode import Encoding
+from debye.learning.singular import coulomb_potential
+from debye.learning.symmetry import symmetry
+from debye.networks import Network, ResNet, Training
 from debye.parameters import Grid, Medium
 
 GRID = Grid(cells=16, half_width=8.0)
@@ -97,8 +93,8 @@ def test_padding_adds_nothing_even_on_a_node() -> None:
 
 def test_shape_channel() -> None:
     level_set = torch.tensor([[-4.0, -0.5, 0.0, 2.0]])
-    assert shape_channel(level_set, GRID, "mask").tolist() == [[1, 1, 0, 0]]
-    assert shape_channel(level_set, GRID, "signed_distance").tolist() == [[-0.5, -0.0625, 0, 0.25]]
+    assert shape_image("mask", level_set, GRID).tolist() == [[1, 1, 0, 0]]
+    assert shape_image("signed_distance", level_set, GRID).tolist() == [[-0.5, -0.0625, 0, 0.25]]
 
 
 def test_target_is_the_physical_or_the_regular_potential() -> None:
@@ -106,7 +102,7 @@ def test_target_is_the_physical_or_the_regular_potential() -> None:
     batch = batch_of(dataset)
     inside = dataset["level_set"] < 0
     total = dataset["regular_potential"] + store.coulomb_potential(dataset).where(inside, 0.0)
-    scales = Normalization(charge=0.5, target=4.0)
+    scales = Normalization(charge_channels=(0.5,), target=4.0)
     target, weight = Encoding(GRID, Medium(), network(target="total"), scales).target(batch)
     np.testing.assert_allclose(4.0 * target[:, 0], total.values, rtol=1e-5, atol=1e-5)
     assert bool((weight == 1).all())
@@ -117,7 +113,9 @@ def test_target_is_the_physical_or_the_regular_potential() -> None:
 @pytest.mark.parametrize("kind", ["total", "regular"])
 def test_target_round_trip(kind: str) -> None:
     batch = batch_of(schema.mock(samples=3))
-    encoding = Encoding(GRID, Medium(), network(target=kind), Normalization(charge=1.0, target=7.0))
+    encoding = Encoding(
+        GRID, Medium(), network(target=kind), Normalization(charge_channels=(1.0,), target=7.0)
+    )
     back = encoding.regular(encoding.target(batch)[0], batch)
     assert back.dtype == torch.float64
     # u is some 50 kT/e and was held in float32.
@@ -149,7 +147,7 @@ def original(points: torch.Tensor, which: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("which", range(8))
-@pytest.mark.parametrize("choices", [{}, {"shape_channel": "signed_distance", "target": "regular"}])
+@pytest.mark.parametrize("choices", [{}, {"shape_channels": ["signed_distance"], "target": "regular"}])
 def test_symmetries_commute_with_the_encoding(which: int, choices: dict[str, str]) -> None:
     def level_set(points: torch.Tensor) -> torch.Tensor:
         return torch.hypot((points[..., 0] - 1.0) / 1.5, points[..., 1] + 0.5) - 3.0

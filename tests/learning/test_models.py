@@ -5,17 +5,22 @@ import itertools
 import pytest
 import torch
 
-from debye.config import Network, ResNet, Training
 from debye.errors import ConfigError
 from debye.learning.models import build, multiply_adds, parameters
 from debye.learning.models.resnet import ResidualNetwork, receptive_field, widths
+from debye.networks import Inputs, Network, ResNet, Training
 from debye.parameters import Grid
 
 GRID = Grid(cells=64, half_width=16.0)
+TWO = Inputs(charges=1, shapes=1)
 
 
 def size(channels: int = 64, blocks: int = 8, downsample: int = 3) -> ResNet:
     return ResNet(kind="resnet", channels=channels, blocks=blocks, downsample=downsample)
+
+
+def network_of(architecture: ResNet) -> Network:
+    return Network(architecture=architecture, training=Training(epochs=1, batch_size=1, learning_rate=1e-3))
 
 
 def by_hand(architecture: ResNet) -> int:
@@ -32,34 +37,31 @@ def by_hand(architecture: ResNet) -> int:
 
 @pytest.mark.parametrize("architecture", [size(), size(48, 6, 2), size(8, 3, 1), size(16, 2, 0)])
 def test_parameter_count_of_small_networks(architecture: ResNet) -> None:
-    assert parameters(build(architecture, GRID)) == by_hand(architecture)
+    assert parameters(build(network_of(architecture), GRID)) == by_hand(architecture)
 
 
 def test_the_network_of_the_paper_has_about_fifty_million_parameters() -> None:
     with torch.device("meta"):
-        count = parameters(build(size(512, 10, 2), GRID))
+        count = parameters(build(network_of(size(512, 10, 2)), GRID))
     assert 48e6 < count < 52e6
     assert count == by_hand(size(512, 10, 2))
 
 
 def test_multiply_adds_by_hand() -> None:
     # 17² nodes, no halving: stem 2→8, one block, head 8→1, each 3×3.
-    network = Network(
-        architecture=size(8, 1, 0), training=Training(epochs=1, batch_size=1, learning_rate=1e-3)
-    )
-    count = multiply_adds(network, Grid(cells=16, half_width=8.0))
+    count = multiply_adds(network_of(size(8, 1, 0)), Grid(cells=16, half_width=8.0))
     assert count == 17**2 * 9 * (2 * 8 + 2 * 8 * 8 + 8)
 
 
 @pytest.mark.parametrize("downsample", [0, 1, 2, 3])
 def test_an_image_keeps_its_size(downsample: int) -> None:
-    model = build(size(8, 1, downsample), GRID)
+    model = build(network_of(size(8, 1, downsample)), GRID)
     assert model(torch.zeros(2, 2, 65, 65)).shape == (2, 1, 65, 65)
 
 
 @pytest.mark.parametrize("architecture", [size(4, 1, 0), size(4, 1, 1), size(4, 2, 1), size(4, 1, 2)])
 def test_receptive_field(architecture: ResNet) -> None:
-    model = ResidualNetwork(architecture).double()
+    model = ResidualNetwork(architecture, TWO).double()
     for weight in model.parameters():
         # All positive: no path cancels and no activation is shut.
         torch.nn.init.constant_(weight, 0.1)
@@ -76,7 +78,7 @@ def test_receptive_field(architecture: ResNet) -> None:
 
 
 def test_blocks_are_the_identity_at_the_start() -> None:
-    model = ResidualNetwork(size(8, 3, 1))
+    model = ResidualNetwork(size(8, 3, 1), TWO)
     image = torch.randn(1, 8, 5, 5)
     assert torch.equal(model.blocks(image), image)
 
@@ -91,4 +93,4 @@ def test_blocks_are_the_identity_at_the_start() -> None:
 )
 def test_a_grid_that_does_not_fit_is_refused(grid: Grid, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        build(size(8, 1, 2), grid)
+        build(network_of(size(8, 1, 2)), grid)

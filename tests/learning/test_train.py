@@ -14,14 +14,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from debye.config import Training
 from debye.errors import ConfigError, FormatError, TrainingError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
 from debye.learning.data import Samples, statistics
-from debye.learning.encode import Encoding, symmetry
+from debye.learning.encode import Encoding
 from debye.learning.optimise import learning_rate
+from debye.learning.symmetry import symmetry
 from debye.learning.train import _encoded, train
+from debye.networks import Training
 from debye.parameters import Grid
 
 Frozen = Callable[..., NetworkSlice]

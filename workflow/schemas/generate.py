@@ -56,10 +56,17 @@ def rows(
             f"`{json.dumps(child['default'], ensure_ascii=False)}`" if "default" in child else "required"
         )
         members = members_of(node)
-        if "properties" in node:
+        if "oneOf" in node:
+            yield key, "section", default, child.get("description", "")
+            for option in node["oneOf"]:
+                member = resolve(option, definitions)
+                stem = f"{place}{name}.{{kind: {member['properties']['kind']['const']}}}"
+                yield f"`{stem}`", "section", "", first_line(member)
+                yield from rows(member, definitions, f"{stem}.")
+        elif "properties" in node:
             yield key, "section", "required" if default == "required" else "", first_line(node)
             yield from rows(node, definitions, f"{place}{name}.")
-        elif members is not None:
+        elif members is not None and "properties" in resolve(members.get("oneOf", [members])[0], definitions):
             yield key, "section by name", default, child.get("description", "")
             for option in members.get("oneOf", [members]):
                 member = resolve(option, definitions)
@@ -104,7 +111,10 @@ def value_of(node: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"list of {value_of(node['items'], definitions)}"
     members = members_of(node)
     if members is not None:
-        return f"family → {value_of(members, definitions)}"
+        names = node.get("propertyNames")
+        return (
+            f"{'name' if names is None else value_of(names, definitions)} → {value_of(members, definitions)}"
+        )
     words = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true`, `false`"}[
         node["type"]
     ]

@@ -12,7 +12,6 @@ from debye.errors import FormatError, explain
 from debye.frozen import NetworkSlice
 from debye.learning.data import Samples, statistics
 from debye.learning.device import place
-from debye.learning.encode import UNSCALED
 from debye.learning.models import build
 from debye.learning.optimise import adamw
 from debye.learning.state import State, fingerprint, load
@@ -54,15 +53,18 @@ def begun(
     # torch's global stream is what the weights are drawn from, the same in each process.
     seed = generator("training", frozen.network.training.seed, "weights").integers(2**63)
     torch.manual_seed(int(seed))
-    model = place(build(frozen.network.architecture, learned.grid), world.device)
+    model = place(build(frozen.network, learned.grid), world.device)
     optimiser = adamw(model, frozen.network.training)
     mark = fingerprint(frozen, learned, held_out)
     state = load(path, mark) if world.first else None
     (found,) = world.from_first(state is not None)
     if not found:
-        scales = statistics(learned, frozen.network) if world.first else UNSCALED
-        charge, target = world.from_first(scales.charge, scales.target)
-        normalization = {"charge": charge, "target": target}
+        numbers = [0.0] * (len(frozen.network.charge_channels) + 1)
+        if world.first:
+            scales = statistics(learned, frozen.network)
+            numbers = [*scales.charge_channels, scales.target]
+        *channels, target = world.from_first(*numbers)
+        normalization = {"charge_channels": list(channels), "target": target}
         fresh = State(mark, normalization, model.state_dict(), optimiser.state_dict(), torch.get_rng_state())
         return model, optimiser, fresh
     state = state or load(path, mark)

@@ -13,16 +13,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from debye.config import Network
 from debye.errors import ConfigError, FormatError, explain
-from debye.learning.encode import Encoding, Normalization
+from debye.learning.batch import Normalization
+from debye.learning.encode import Encoding
 from debye.learning.models import build
+from debye.networks import Network
 from debye.parameters import Grid, Medium, Model
 from debye.store import atomic
 
 KEY = "debye"
 """Key of the record in the metadata of the header."""
-VERSION = "1"
+VERSION = "2"
 
 
 class Record(Model):
@@ -99,7 +100,7 @@ def load(path: Path) -> tuple[Record, nn.Module]:
     """
     record = read_record(path)
     try:
-        model = build(record.network.architecture, record.grid)
+        model = build(record.network, record.grid)
         model.load_state_dict(load_file(path))
     except (RuntimeError, SafetensorError, ConfigError) as error:
         found = " ".join(str(error).split())[:200]

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from debye.config import Network, Training
 from debye.errors import FormatError, explain
-from debye.learning.encode import Batch, Encoding, Normalization
+from debye.learning.batch import Batch, Normalization
+from debye.learning.encode import Encoding
 from debye.learning.stop import deaf
+from debye.networks import Network, Training
 from debye.parameters import Grid, Medium
 from debye.progress import track
 from debye.schema import grid_of
@@ -174,9 +175,9 @@ def statistics(samples: Samples, network: Network) -> Normalization:
         If the split holds no charge, no potential, or numbers that are not finite.
     """
     encoding = Encoding(samples.grid, samples.medium, network)
-    sums = np.zeros(4)
+    charges, nodes, targets, known = np.zeros(len(network.charge_channels)), 0, 0.0, 0.0
     for batch in track(samples.blocks(), -(-len(samples) // BLOCK), "scales of the training split"):
-        channel = encoding.channels(batch)[:, 0].double()
+        images = encoding.charge_images(batch)
         if not bool(torch.isfinite(batch.regular).all()):
             raise FormatError(
                 explain(
@@ -184,9 +185,12 @@ def statistics(samples: Samples, network: Network) -> Normalization:
                 )
             )
         target, weight = (part.double() for part in encoding.target(batch))
-        sums += [float((channel**2).sum()), channel.numel(), float((target**2).sum()), float(weight.sum())]
-    scales = {"charge": float(np.sqrt(sums[0] / sums[1])), "target": float(np.sqrt(sums[2] / sums[3]))}
-    for name, scale in scales.items():
+        charges += images.square().transpose(0, 1).flatten(1).sum(1).numpy()
+        nodes += batch.regular.numel()
+        targets, known = targets + float(target.square().sum()), known + float(weight.sum())
+    channels, whole = np.sqrt(charges / nodes).tolist(), float(np.sqrt(targets / known))
+    names = [f"charge channel {name}" for name in network.charge_channels]
+    for name, scale in zip([*names, "target"], [*channels, whole], strict=True):
         if not (np.isfinite(scale) and scale > 0):
             raise FormatError(
                 explain(
@@ -196,7 +200,7 @@ def statistics(samples: Samples, network: Network) -> Normalization:
                     "check the data",
                 )
             )
-    return Normalization(**scales)
+    return Normalization(charge_channels=channels, target=whole)
 
 
 def order(seed: int, epoch: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from debye.config import Training
+from debye.networks import Training
 
 CLIP = 1.0
 """Largest norm of the gradient: the first steps and rare samples are held back, an ordinary step is not."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
+from debye.learning.batch import Normalization
 from debye.learning.encode import Encoding
 from debye.learning.models import multiply_adds
 from debye.learning.state import State
@@ -46,7 +47,7 @@ def write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encod
         network=frozen.network,
         grid=encoding.grid,
         medium=encoding.medium,
-        normalization=encoding.normalization,
+        normalization=Normalization(**state.normalization),
         parameters=sum(weight.numel() for weight in state.best_weights.values()),
         multiply_adds=multiply_adds(frozen.network, encoding.grid),
         best_epoch=state.best_epoch,

@@ -19,9 +19,10 @@ from torch import nn
 
 from debye.errors import FormatError, explain
 from debye.learning import checkpoint
+from debye.learning.batch import Batch
 from debye.learning.data import Samples, require_same_problem
 from debye.learning.device import choose_devices, place
-from debye.learning.encode import Batch, Encoding
+from debye.learning.encode import Encoding
 from debye.progress import track
 from debye.provenance import now, source
 from debye.schema import AXES, COORDINATES, FORMAT_VERSION, VARIABLES

@@ -33,7 +33,7 @@ class State:
     """Where a training stands, after `step` steps of epoch `epoch` (from 0)."""
 
     fingerprint: dict[str, str]
-    normalization: dict[str, float]
+    normalization: dict[str, Any]
     weights: Weights
     optimiser: dict[str, Any]
     random: Tensor

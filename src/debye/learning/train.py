@@ -20,16 +20,18 @@ from torch.nn.utils import clip_grad_norm_
 
 from debye.errors import TrainingError, explain
 from debye.frozen import NetworkSlice
+from debye.learning.batch import Batch, Normalization
 from debye.learning.begin import begun
 from debye.learning.data import Samples, batches, require_same_problem
 from debye.learning.device import reproducible
-from debye.learning.encode import Batch, Encoding, Normalization, symmetry
+from debye.learning.encode import Encoding
 from debye.learning.losses import LOSSES
 from debye.learning.models import parameters
 from debye.learning.optimise import CLIP, learning_rate
 from debye.learning.outputs import write_outputs
 from debye.learning.state import Keeper, State
 from debye.learning.stop import Stop
+from debye.learning.symmetry import symmetry
 from debye.learning.world import World, joined
 from debye.progress import track
 from debye.provenance import now
@@ -103,7 +105,7 @@ def _loop(
 ) -> None:
     """Train to the last epoch; `state` follows and holds the result."""
     training = encoding.network.training
-    loss_of = LOSSES[training.loss]
+    loss_of = LOSSES[next(iter(training.terms))]
     network = world.wrap(model)
     steps = math.ceil(len(learned) / training.batch_size)
     total = steps * training.epochs
@@ -208,7 +210,7 @@ def evaluate(model: nn.Module, encoding: Encoding, samples: Samples, world: Worl
     model.eval()
     for batch in samples.blocks(training.batch_size, world.rank, world.size):
         channels, target, weight = _encoded(encoding, batch.to(world.device), None)
-        total += float(LOSSES[training.loss](model(channels), target, weight).sum())
+        total += float(LOSSES[next(iter(training.terms))](model(channels), target, weight).sum())
     model.train()
     return world.sum(total)[0] / len(samples)
 

@@ -8,22 +8,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from debye.config import Network, ResNet
 from debye.errors import ConfigError, explain
 from debye.learning.models.resnet import ResidualNetwork
+from debye.networks import Inputs, Network
 from debye.parameters import Grid
 
-BUILDERS: dict[str, Callable[[Any], nn.Module]] = {"resnet": ResidualNetwork}
+BUILDERS: dict[str, Callable[[Any, Inputs], nn.Module]] = {"resnet": ResidualNetwork}
 """Kind of architecture → class of the network; a new architecture is added here and in `debye.config`."""
 
 
-def build(architecture: ResNet, grid: Grid) -> nn.Module:
+def build(network: Network, grid: Grid) -> nn.Module:
     """Make a network with fresh weights, drawn from torch's global stream.
 
     Parameters
     ----------
-    architecture : ResNet
-        Its kind and size.
+    network : Network
+        Its architecture, and what it sees.
     grid : Grid
         The grid that it will work on.
 
@@ -32,20 +32,22 @@ def build(architecture: ResNet, grid: Grid) -> nn.Module:
     ConfigError
         If the grid is not two-dimensional or cannot be halved `downsample` times.
     """
+    architecture = network.architecture
     if grid.dim != 2:
         raise ConfigError(
             explain("grid", f"dim {grid.dim}", "dim 2", f"a {architecture.kind} works on images")
         )
-    if grid.cells % 2**architecture.downsample or grid.cells < 2 ** (architecture.downsample + 1):
+    halvings = getattr(architecture, "downsample", 0)
+    if grid.cells % 2**halvings or grid.cells < 2 ** (halvings + 1):
         raise ConfigError(
             explain(
                 "architecture: downsample",
-                f"{architecture.downsample} halvings of {grid.cells} cells",
+                f"{halvings} halvings of {grid.cells} cells",
                 "a number of cells that can be halved so often, so that coarse nodes are fine nodes",
                 "lower downsample or change grid: cells",
             )
         )
-    return BUILDERS[architecture.kind](architecture)
+    return BUILDERS[architecture.kind](architecture, network.inputs)
 
 
 def parameters(model: nn.Module) -> int:
@@ -62,9 +64,9 @@ def multiply_adds(network: Network, grid: Grid) -> int:
         total += output[0].numel() * layer.weight[0].numel()
 
     with torch.device("meta"):
-        model = build(network.architecture, grid)
+        model = build(network, grid)
         for layer in model.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.register_forward_hook(count)
-        model(torch.zeros(1, 2, *grid.shape))
+        model(torch.zeros(1, sum(network.inputs), *grid.shape))
     return total

@@ -36,18 +36,18 @@ import itertools
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from debye import config
+from debye import networks
 
 LEAST = 16
 """Fewest channels at any resolution (unless the network has fewer in all)."""
 
 
-def widths(architecture: config.ResNet) -> list[int]:
+def widths(architecture: networks.ResNet) -> list[int]:
     """Channels from the full resolution down.
 
     Examples
     --------
-    >>> widths(config.ResNet(kind="resnet", channels=512, blocks=10, downsample=2))
+    >>> widths(networks.ResNet(kind="resnet", channels=512, blocks=10, downsample=2))
     [128, 256, 512]
     """
     least = min(LEAST, architecture.channels)
@@ -55,7 +55,7 @@ def widths(architecture: config.ResNet) -> list[int]:
     return [max(least, architecture.channels // 2 ** (depth - level)) for level in range(depth + 1)]
 
 
-def receptive_field(architecture: config.ResNet) -> int:
+def receptive_field(architecture: networks.ResNet) -> int:
     """How many nodes to either side of a node its output depends on, for an image large enough.
 
     Counted along the longest path, in nodes of the full resolution.
@@ -94,13 +94,13 @@ class Block(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """The network of `debye.config.ResNet`: (b, 2, x, y) → (b, 1, x, y)."""
+    """The network of `debye.networks.ResNet`: (b, channels, x, y) → (b, 1, x, y)."""
 
-    def __init__(self, architecture: config.ResNet, inputs: int = 2) -> None:
+    def __init__(self, architecture: networks.ResNet, inputs: networks.Inputs) -> None:
         super().__init__()
         width = widths(architecture)
         steps = list(itertools.pairwise(width))
-        self.stem = nn.Conv2d(inputs, width[0], 3, padding=1)
+        self.stem = nn.Conv2d(sum(inputs), width[0], 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in steps)
         self.blocks = nn.Sequential(*(Block(width[-1]) for _ in range(architecture.blocks)))
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in reversed(steps))

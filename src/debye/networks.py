@@ -1,0 +1,173 @@
+"""Networks as types: their architecture, what they see, what they are asked for and how they are trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from debye.parameters import Model, Positive
+
+Width = Annotated[int, Field(ge=1)]
+
+
+class ResNet(Model):
+    """Residual network: halve the image `downsample` times, `blocks` residual blocks, and back up."""
+
+    kind: Literal["resnet"]
+    channels: Width = Field(description="channels of the residual blocks")
+    blocks: int = Field(ge=1, description="number of residual blocks of two 3x3 convolutions")
+    downsample: int = Field(
+        default=2, ge=0, le=5, description="number of halvings before the residual blocks"
+    )
+
+
+class UNet(Model):
+    """U-Net: halve the image `downsample` times with twice the channels each time, and back up beside it."""
+
+    kind: Literal["unet"]
+    channels: Width = Field(description="channels at the full resolution")
+    downsample: int = Field(default=4, ge=1, le=6, description="number of halvings")
+
+
+class DilatedResNet(Model):
+    """Dilated residual network: all at the full resolution; dilated convolutions widen the view."""
+
+    kind: Literal["dilated_resnet"]
+    channels: Width = Field(description="channels of the blocks")
+    blocks: int = Field(ge=1, description="number of residual blocks")
+    dilations: tuple[Width, ...] = Field(
+        default=(1, 2, 4, 8, 4, 2, 1), min_length=1, description="dilations of the convolutions of a block"
+    )
+
+
+class FourierOperator(Model):
+    """Fourier neural operator of the library `neuraloperator` (an extra: `pip install 'debye[fno]'`)."""
+
+    kind: Literal["fno"]
+    channels: Width = Field(description="channels of the Fourier layers")
+    modes: Width = Field(description="Fourier modes kept along each axis")
+    layers: int = Field(default=4, ge=1, description="number of Fourier layers")
+
+
+class GatedOperator(Model):
+    """Compact operator network: linear in the charges, gated by the shape, cycles over a ladder of grids."""
+
+    kind: Literal["gated"]
+    channels: Width = Field(description="features of the charges at the full resolution")
+    downsample: int = Field(default=5, ge=1, le=6, description="number of halvings")
+    cycles: int = Field(default=2, ge=1, description="ways down and up")
+    gate_channels: Width = Field(
+        default=8, description="features of the shape, from which the gates are made"
+    )
+    odd_channels: int = Field(
+        default=0,
+        ge=0,
+        description="features of the small correction that is odd in the charges, for sinh; 0 leaves it out, and then "
+        "the network is linear in the charges",
+    )
+
+
+Architecture = Annotated[
+    ResNet | UNet | DilatedResNet | FourierOperator | GatedOperator, Field(discriminator="kind")
+]
+
+LossName = Literal["mse", "relative_l2", "h1", "band", "flux_jump"]
+"""Terms of a loss, see `debye.learning.losses`."""
+
+
+class Training(Model):
+    """How a network is trained."""
+
+    epochs: int = Field(ge=1, description="passes over the training split")
+    batch_size: int = Field(ge=1, description="samples a step")
+    learning_rate: Positive = Field(description="peak learning rate of AdamW")
+    weight_decay: float = Field(default=1e-4, ge=0, description="decoupled weight decay of AdamW")
+    warmup: float = Field(
+        default=0.05, ge=0, lt=1, description="share of the steps with a rising learning rate"
+    )
+    augment: bool = Field(default=True, description="turn and mirror samples by the symmetries of the square")
+    loss: LossName | Annotated[dict[LossName, Positive], Field(min_length=1)] = Field(
+        default="relative_l2",
+        description="what is minimised: a name, or the sum of name → factor; mse, relative_l2, h1 (of the gradient), "
+        "band (relative L2 near the interface), flux_jump (of the flux across the interface)",
+    )
+    band: Positive = Field(default=2.0, description="half width of the band of the loss `band`, cells")
+    clip: Positive = Field(default=1.0, description="largest norm of a step's gradient")
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="decay of the running mean of the weights that is kept; 0 keeps the weights",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the network's arithmetic; bfloat16 is automatic mixed precision"
+    )
+    compile: bool = Field(default=False, description="run the network through torch.compile")
+    data: Literal["auto", "memory", "stream"] = Field(
+        default="auto",
+        description="hold the training split in memory or read each sample when it is asked for; auto: in memory where "
+        "it takes a quarter of what is free at most",
+    )
+    seed: int = Field(default=0, description="seed of the initial weights and of the order of the samples")
+
+    @property
+    def terms(self) -> dict[LossName, float]:
+        """Terms of the loss with their factors."""
+        return {self.loss: 1.0} if isinstance(self.loss, str) else self.loss
+
+
+class Inputs(NamedTuple):
+    """How many channels of each kind a network sees; those of the charges come first."""
+
+    charges: int
+    shapes: int
+
+
+ChargeChannel = Literal["charges", "coulomb", "compact", "screened", "jump", "flux_jump"]
+ShapeChannel = Literal["mask", "volume_fraction", "signed_distance"]
+
+
+class Network(Model):
+    """A network, what it sees and what it is asked for."""
+
+    architecture: Architecture
+    charge_channels: tuple[ChargeChannel, ...] = Field(
+        default=("charges",),
+        min_length=1,
+        description="images linear in the charges: charges (spread by cloud-in-cell), coulomb (G in the solute), "
+        "compact (the compactly supported singular part), screened (their Debye-Hückel potential in the solvent), "
+        "jump and flux_jump (the interface data J0 and J1 in a band around the interface)",
+    )
+    shape_channels: tuple[ShapeChannel, ...] = Field(
+        default=("mask",),
+        min_length=1,
+        description="images of the shape: mask (1 in the solute and 0 outside), volume_fraction (of solvent in the "
+        "cell around a node), signed_distance",
+    )
+    charge_normalization: Literal["none", "sign", "scale"] = Field(
+        default="none",
+        description="what each sample's charges are divided by, and its output multiplied by: nothing; their sign, so "
+        "that u(-q) = -u(q) holds exactly; or their size and sign, so that u is homogeneous, for linear ions",
+    )
+    target: Literal["total", "regular", "compact"] = Field(
+        default="total",
+        description="what the network returns: u; w (the Coulomb part is added back exactly); or u without its "
+        "compactly supported singular part, which is added back exactly",
+    )
+    training: Training
+
+    @property
+    def inputs(self) -> Inputs:
+        """Numbers of channels."""
+        return Inputs(len(self.charge_channels), len(self.shape_channels))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("charge_channels", "shape_channels"):
+            items = getattr(self, name)
+            if len(set(items)) < len(items):
+                raise ValueError(
+                    f"found {name} {list(items)}, expected no entry twice; remove the repetition"
+                )
+        return self
