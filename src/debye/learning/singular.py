@@ -143,3 +143,24 @@ def screened_potential(batch: Batch, grid: Grid, medium: Medium) -> Tensor:
         potential += weight * kernel
     potential *= prefactor(medium, medium.eps_solvent, grid.dim)
     return torch.where(outside, potential, torch.zeros_like(potential))
+
+
+def smeared_charges(batch: Batch, grid: Grid, medium: Medium) -> Tensor:
+    """Right-hand side of the equation for u − S: every charge spread evenly over the ball in which its S lives.
+
+    −∇·(ε⁻ ∇(u − S)) = C q / |ball of radius R|, since the Laplacian of S is that of the point charge less a constant.
+
+    Returns
+    -------
+    Tensor
+        h² C ρ / ε⁺ at the nodes, shape (b, x, y[, z]), float64, kT/e; the nodes' charges add up to the charge.
+    """
+    depth = charge_depths(batch, grid)
+    density = batch.position.new_zeros(len(batch.position), *grid.shape)
+    for charge, square in enumerate(square_distances(batch.position, grid)):
+        radius = depth[:, charge].reshape(-1, *(1,) * grid.dim)
+        # The part of a node's cell in the ball, as if its surface were flat and across the cell.
+        share = ((radius - square.sqrt()) / grid.spacing + 0.5).clamp(0.0, 1.0)
+        whole = share.flatten(1).sum(1).clamp(min=1e-9)
+        density += (batch.value[:, charge] / whole).reshape(-1, *(1,) * grid.dim) * share
+    return medium.coupling / medium.eps_solvent * grid.spacing ** (2 - grid.dim) * density
