@@ -248,9 +248,9 @@ def test_input_and_target_are_turned_alike(splits: tuple[Path, Path], frozen: Fr
     samples = Samples(splits[0])
     encoding = Encoding(samples.grid, samples.medium, frozen().network)
     batch, turns = samples.__getitems__(range(8)), torch.arange(8)
-    plain, turned = _encoded(encoding, batch, None), _encoded(encoding, batch, turns)
-    for before, after in zip(plain, turned, strict=True):
-        assert torch.equal(symmetry(before, turns), after)
+    (plain, scene), (turned, after) = (_encoded(encoding, batch, which) for which in (None, turns))
+    for image, other in zip((plain, *scene), (turned, *after), strict=True):
+        assert torch.equal(symmetry(image, turns), other)
 
 
 def test_learning_rate_rises_and_falls() -> None:

@@ -20,12 +20,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from debye.errors import TrainingError, explain
 from debye.frozen import NetworkSlice
-from debye.learning.batch import Batch, Normalization
+from debye.learning.batch import Batch, Normalization, Scene
 from debye.learning.begin import begun
 from debye.learning.data import Samples, batches, require_same_problem
 from debye.learning.device import reproducible
 from debye.learning.encode import Encoding
-from debye.learning.losses import LOSSES
+from debye.learning.losses import loss_of
 from debye.learning.models import parameters
 from debye.learning.optimise import CLIP, learning_rate
 from debye.learning.outputs import write_outputs
@@ -105,7 +105,7 @@ def _loop(
 ) -> None:
     """Train to the last epoch; `state` follows and holds the result."""
     training = encoding.network.training
-    loss_of = LOSSES[next(iter(training.terms))]
+    loss_in = loss_of(training, encoding.medium)
     network = world.wrap(model)
     steps = math.ceil(len(learned) / training.batch_size)
     total = steps * training.epochs
@@ -127,8 +127,8 @@ def _loop(
         for group in optimiser.param_groups:
             group["lr"] = rate
         whole = min(training.batch_size, len(learned) - state.step * training.batch_size)
-        channels, target, weight = _encoded(encoding, batch.to(world.device), turns)
-        loss = world.loss(loss_of(network(channels), target, weight), whole)
+        channels, scene = _encoded(encoding, batch.to(world.device), turns)
+        loss = world.loss(loss_in(network(channels), scene), whole)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_grad_norm_(model.parameters(), CLIP)
@@ -206,20 +206,22 @@ def _end_epoch(
 def evaluate(model: nn.Module, encoding: Encoding, samples: Samples, world: World) -> float:
     """Mean loss over the samples of a data set, as they are: neither turned nor mirrored."""
     training = encoding.network.training
+    loss_in = loss_of(training, encoding.medium)
     total = 0.0
     model.eval()
     for batch in samples.blocks(training.batch_size, world.rank, world.size):
-        channels, target, weight = _encoded(encoding, batch.to(world.device), None)
-        total += float(LOSSES[next(iter(training.terms))](model(channels), target, weight).sum())
+        channels, scene = _encoded(encoding, batch.to(world.device), None)
+        total += float(loss_in(model(channels), scene).sum())
     model.train()
     return world.sum(total)[0] / len(samples)
 
 
-def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Channels, target and weight, turned alike."""
-    parts = (encoding.channels(batch), *encoding.target(batch))
-    channels, target, weight = parts if turns is None else (symmetry(part, turns) for part in parts)
-    return channels.contiguous(memory_format=torch.channels_last), target, weight
+def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Scene]:
+    """Channels and scene, turned alike."""
+    channels, scene = encoding.channels(batch), encoding.scene(batch)
+    if turns is not None:
+        channels, scene = symmetry(channels, turns), scene.turned(turns)
+    return channels.contiguous(memory_format=torch.channels_last), scene
 
 
 def _must_be_finite(loss: float, norm: Tensor, state: State, steps: int) -> None:
