@@ -105,7 +105,16 @@ def _library_operator(architecture: networks.FourierOperator, inputs: int) -> nn
         layer.weight = nn.Parameter(torch.view_as_real(weight).reshape(-1, 2).clone())
         # "Unsafe" is to change the type, which is the purpose.
         register_parametrization(layer, "weight", Complex(weight.shape), unsafe=True)
+        layer._contract = _contract
     return operator
+
+
+def _contract(image: Tensor, weight: Tensor, separable: bool) -> Tensor:
+    """Multiply each mode's channels by its matrix, as the library does by way of a search for the best order.
+
+    There is one order only, and the search ties an exported network to the number of samples it was exported with.
+    """
+    return torch.einsum("bixy,ioxy->boxy", image, weight)
 
 
 def _tensors_alone(_: nn.Module, state: dict[str, Any], __: str, ___: dict[str, Any]) -> None:
