@@ -26,6 +26,10 @@ class ConfigError(DebyeError, ValueError):
         self.places = places or []
 
 
+class MissingExtra(ConfigError):
+    """Something that needs a package which is not installed; the message has the pip command."""
+
+
 class GeometryError(DebyeError, ValueError):
     """A shape outside the box, touching its boundary, or not resolved by the grid."""
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from debye.errors import ConfigError, FormatError, explain
+from debye.errors import ConfigError, FormatError, MissingExtra, explain
 from debye.learning.batch import Normalization
 from debye.learning.encode import Encoding
 from debye.learning.models import build
@@ -36,11 +36,15 @@ class Record(Model):
     medium: Medium = Field(description="medium it was trained in")
     normalization: Normalization = Field(description="scales of its training split")
     parameters: int = Field(description="number of trainable parameters")
-    multiply_adds: int = Field(description="multiply-adds of the convolutions for one sample, forward")
+    multiply_adds: int = Field(description="multiply-adds for one sample, forward")
     best_epoch: int = Field(description="epoch whose weights these are, from 1: least validation loss")
     train_loss: float = Field(description="loss on the training split in that epoch")
     validation_loss: float = Field(description="loss on the validation split after that epoch")
     train_samples: int = Field(description="number of training samples")
+    steps: int = Field(description="steps of the whole training")
+    seconds: float = Field(description="time that its epochs took, validation included, s")
+    data_wait: float = Field(description="share of that time in which the steps waited for samples, 0 to 1")
+    device: str = Field(description="what computed when it ended: GPU or processor")
     train_digest: str = Field(description="digest of the content of the training split")
     validation_digest: str = Field(description="digest of the content of the validation split")
     code_digest: str = Field(description="digest of the code that trained it")
@@ -97,11 +101,15 @@ def load(path: Path) -> tuple[Record, nn.Module]:
     ------
     FormatError
         If the file is not a whole checkpoint, or its tensors do not fit the network of its record.
+    MissingExtra
+        If its network needs a library that is not installed.
     """
     record = read_record(path)
     try:
         model = build(record.network, record.grid)
         model.load_state_dict(load_file(path))
+    except MissingExtra:
+        raise  # The checkpoint is sound.
     except (RuntimeError, SafetensorError, ConfigError) as error:
         found = " ".join(str(error).split())[:200]
         raise FormatError(explain(str(path), found, "the tensors of its network", "train again")) from None

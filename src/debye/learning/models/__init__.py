@@ -9,12 +9,21 @@ import torch
 from torch import nn
 
 from debye.errors import ConfigError, explain
+from debye.learning.models import cost
+from debye.learning.models.dilated import DilatedNetwork
+from debye.learning.models.fourier import FourierNetwork
 from debye.learning.models.resnet import ResidualNetwork
-from debye.networks import Inputs, Network
+from debye.learning.models.unet import UNetwork
+from debye.networks import Architecture, Inputs, Network
 from debye.parameters import Grid
 
-BUILDERS: dict[str, Callable[[Any, Inputs], nn.Module]] = {"resnet": ResidualNetwork}
-"""Kind of architecture → class of the network; a new architecture is added here and in `debye.config`."""
+BUILDERS: dict[str, Callable[[Any, Inputs], nn.Module]] = {
+    "resnet": ResidualNetwork,
+    "unet": UNetwork,
+    "dilated_resnet": DilatedNetwork,
+    "fno": FourierNetwork,
+}
+"""Kind of architecture → class of the network; a new architecture is added here and in `debye.networks`."""
 
 
 def build(network: Network, grid: Grid) -> nn.Module:
@@ -30,9 +39,16 @@ def build(network: Network, grid: Grid) -> nn.Module:
     Raises
     ------
     ConfigError
-        If the grid is not two-dimensional or cannot be halved `downsample` times.
+        If the grid is not two-dimensional, cannot be halved `downsample` times, or has fewer cells than `modes`.
+    MissingExtra
+        If the network needs a library that is not installed.
     """
-    architecture = network.architecture
+    _check(network.architecture, grid)
+    return BUILDERS[network.architecture.kind](network.architecture, network.inputs)
+
+
+def _check(architecture: Architecture, grid: Grid) -> None:
+    """Refuse a grid on which the architecture cannot work."""
     if grid.dim != 2:
         raise ConfigError(
             explain("grid", f"dim {grid.dim}", "dim 2", f"a {architecture.kind} works on images")
@@ -47,7 +63,16 @@ def build(network: Network, grid: Grid) -> nn.Module:
                 "lower downsample or change grid: cells",
             )
         )
-    return BUILDERS[architecture.kind](architecture, network.inputs)
+    modes = getattr(architecture, "modes", 0)
+    if modes > grid.cells:
+        raise ConfigError(
+            explain(
+                "architecture: modes",
+                f"{modes} modes on {grid.cells} cells",
+                "at most as many as cells: the shortest wave of a grid has two cells",
+                "lower modes or raise grid: cells",
+            )
+        )
 
 
 def parameters(model: nn.Module) -> int:
@@ -56,17 +81,9 @@ def parameters(model: nn.Module) -> int:
 
 
 def multiply_adds(network: Network, grid: Grid) -> int:
-    """Count the multiply-adds of the convolutions for one sample on the grid, forward, without doing them."""
-    total = 0
+    """Count the multiply-adds for one sample on the grid, forward, without doing them.
 
-    def count(layer: nn.Conv2d, _: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        total += output[0].numel() * layer.weight[0].numel()
-
+    What is counted, and what is not, stands in `debye.learning.models.cost`.
+    """
     with torch.device("meta"):
-        model = build(network, grid)
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
-                layer.register_forward_hook(count)
-        model(torch.zeros(1, sum(network.inputs), *grid.shape))
-    return total
+        return cost.multiply_adds(build(network, grid), (1, sum(network.inputs), *grid.shape))
