@@ -244,6 +244,11 @@ class Config(Model):
                     f"found model {name} with charge_normalization scale for nonlinear ions, expected none or sign: "
                     "sinh is not homogeneous; change it, or make the ions linear"
                 )
+            if getattr(network.architecture, "sinh", False) and self.medium.ions == "linear":
+                raise ValueError(
+                    f"found model {name} with sinh in its equation for linear ions, expected sinh: false; change it, "
+                    "or make the ions nonlinear"
+                )
         self._check_penalty()
         return self
 

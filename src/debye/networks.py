@@ -68,8 +68,27 @@ class GatedOperator(Model):
     )
 
 
+class MultigridOperator(Model):
+    """Learned multigrid: gated cycles, each of which sees how far the image before it is from solving the equation."""
+
+    kind: Literal["multigrid"]
+    channels: Width = Field(description="features of the charges at the full resolution")
+    coarse_channels: Width = Field(description="features of the charges on the coarser grids")
+    downsample: int = Field(default=5, ge=2, le=6, description="number of halvings")
+    cycles: int = Field(default=3, ge=1, description="ways down and up, each with weights of its own")
+    gate_channels: Width = Field(
+        default=8, description="features of the shape, from which the gates are made"
+    )
+    sinh: bool = Field(
+        default=True,
+        description="put the sinh of the potential into the equation; false, for linear ions, leaves the network "
+        "linear in the charges",
+    )
+
+
 Architecture = Annotated[
-    ResNet | UNet | DilatedResNet | FourierOperator | GatedOperator, Field(discriminator="kind")
+    ResNet | UNet | DilatedResNet | FourierOperator | GatedOperator | MultigridOperator,
+    Field(discriminator="kind"),
 ]
 
 LossName = Literal["mse", "relative_l2", "h1", "band", "flux_jump"]
@@ -124,8 +143,14 @@ class Inputs(NamedTuple):
     shapes: int
 
 
-ChargeChannel = Literal["charges", "coulomb", "compact", "screened", "jump", "flux_jump"]
-ShapeChannel = Literal["mask", "volume_fraction", "signed_distance"]
+ChargeChannel = Literal["charges", "smeared", "coulomb", "compact", "screened", "jump", "flux_jump"]
+ShapeChannel = Literal["mask", "volume_fraction", "signed_distance", "stiffness"]
+
+POTENTIALS: tuple[ChargeChannel, ...] = ("smeared", "screened")
+"""Charge channels of the equation itself; a network that computes in kT/e sees them as they are."""
+
+IMAGES = {"stiffness": 5}
+"""Images of a shape channel, in 2-D, where they are more than one."""
 
 
 class Network(Model):
@@ -135,7 +160,8 @@ class Network(Model):
     charge_channels: tuple[ChargeChannel, ...] = Field(
         default=("charges",),
         min_length=1,
-        description="images linear in the charges: charges (spread by cloud-in-cell), coulomb (G in the solute), "
+        description="images linear in the charges: charges (spread by cloud-in-cell), smeared (each evenly in "
+        "the ball in which S lives), coulomb (G in the solute), "
         "compact (the compactly supported singular part), screened (their Debye-Hückel potential in the solvent), "
         "jump and flux_jump (the interface data J0 and J1 in a band around the interface)",
     )
@@ -143,7 +169,7 @@ class Network(Model):
         default=("mask",),
         min_length=1,
         description="images of the shape: mask (1 in the solute and 0 outside), volume_fraction (of solvent in the "
-        "cell around a node), signed_distance",
+        "cell around a node), signed_distance, stiffness (edge weights of the discrete equation and its ionic term)",
     )
     charge_normalization: Literal["none", "sign", "scale"] = Field(
         default="none",
@@ -158,9 +184,14 @@ class Network(Model):
     training: Training
 
     @property
+    def physical(self) -> bool:
+        """Whether the network computes in kT/e, and not in units of the training split."""
+        return self.architecture.kind == "multigrid"
+
+    @property
     def inputs(self) -> Inputs:
         """Numbers of channels."""
-        return Inputs(len(self.charge_channels), len(self.shape_channels))
+        return Inputs(len(self.charge_channels), sum(IMAGES.get(name, 1) for name in self.shape_channels))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -169,5 +200,13 @@ class Network(Model):
             if len(set(items)) < len(items):
                 raise ValueError(
                     f"found {name} {list(items)}, expected no entry twice; remove the repetition"
+                )
+        if self.architecture.kind == "multigrid":
+            found = (self.charge_channels[:2], self.shape_channels[-1:], self.target)
+            if found != (("smeared", "screened"), ("stiffness",), "compact"):
+                raise ValueError(
+                    f"found charge_channels {list(self.charge_channels)}, shape_channels "
+                    f"{list(self.shape_channels)} and target {self.target} of a multigrid, expected the first two smeared and screened, the last one "
+                    "stiffness, and compact: the terms of the equation that it solves; mend the lists"
                 )
         return self

@@ -8,7 +8,7 @@ import torch
 
 from debye import schema, store
 from debye.learning.batch import Batch, Normalization
-from debye.learning.channels import cloud_in_cell, shape_image
+from debye.learning.channels import cloud_in_cell, shape_images
 from debye.learning.encode import Encoding
 from debye.learning.singular import coulomb_potential
 from debye.learning.symmetry import symmetry
@@ -93,8 +93,9 @@ def test_padding_adds_nothing_even_on_a_node() -> None:
 
 def test_shape_channel() -> None:
     level_set = torch.tensor([[-4.0, -0.5, 0.0, 2.0]])
-    assert shape_image("mask", level_set, GRID).tolist() == [[1, 1, 0, 0]]
-    assert shape_image("signed_distance", level_set, GRID).tolist() == [[-0.5, -0.0625, 0, 0.25]]
+    assert shape_images("mask", level_set, GRID, Medium())[0].tolist() == [[1, 1, 0, 0]]
+    (distance,) = shape_images("signed_distance", level_set, GRID, Medium())
+    assert distance.tolist() == [[-0.5, -0.0625, 0, 0.25]]
 
 
 def test_target_is_the_physical_or_the_regular_potential() -> None:

@@ -28,9 +28,25 @@ class Batch(NamedTuple):
         """Copy to a device."""
         return Batch(*(part.to(device, non_blocking=True) for part in self))
 
+    def turned(self, which: Tensor) -> Batch:
+        """Turn and mirror each sample, fields and charges, by one of the 8 symmetries of the square.
+
+        The problem is turned, not what a network sees of it: some of its images have an orientation.
+
+        Parameters
+        ----------
+        which : Tensor
+            Integers 0 … 7, shape (b,), see `debye.learning.symmetry.symmetry`.
+        """
+        which = which.to(self.value.device)
+        signs = 1.0 - 2.0 * torch.stack([which & 1, (which >> 1) & 1], dim=1).to(self.position.dtype)
+        position = self.position * signs[:, None, :]
+        position = torch.where((which & 4 > 0)[:, None, None], position.flip(-1), position)
+        return Batch(symmetry(self.regular, which), symmetry(self.level_set, which), position, self.value)
+
 
 class Scene(NamedTuple):
-    """What a loss holds an output against; images that are turned together, shape (b, 1, x, y[, z]), float32."""
+    """What a loss holds an output against; images, shape (b, 1, x, y[, z]), float32."""
 
     target: Tensor
     """What the network was to return; normalised, 0 where unknown."""
@@ -38,10 +54,6 @@ class Scene(NamedTuple):
     """1 where the target is known, 0 elsewhere."""
     distance: Tensor
     """Signed distance to the interface, cells; < 0 in the solute."""
-
-    def turned(self, which: Tensor) -> Scene:
-        """Turn and mirror each sample, see `debye.learning.symmetry.symmetry`."""
-        return Scene(*(symmetry(part, which) for part in self))
 
 
 class Normalization(Model):

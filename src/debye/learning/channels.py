@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-
 import torch
 from torch import Tensor
 
 from debye.learning.batch import Batch
+from debye.learning.fraction import normals, volume_fraction
 from debye.learning.singular import (
     coulomb_potential,
     prefactor,
     screened_potential,
+    smeared_charges,
     without_compact,
 )
+from debye.learning.stiffness import edge_weights, ionic_weight
 from debye.networks import ChargeChannel, ShapeChannel
 from debye.parameters import Grid, Medium
 
@@ -31,7 +31,8 @@ def charge_image(kind: ChargeChannel, batch: Batch, grid: Grid, medium: Medium) 
     Parameters
     ----------
     kind : str
-        `charges`: cloud-in-cell, e or e/Å; `coulomb`: G in the solute, `compact`: its compactly supported part S,
+        `charges`: cloud-in-cell, e or e/Å; `smeared`: each evenly in the ball in which its S lives, as a right-hand
+        side in kT/e; `coulomb`: G in the solute, `compact`: its compactly supported part S,
         `screened`: the Debye-Hückel potential in the solvent, kT/e; `jump` and `flux_jump`: J0 = G in kT/e and
         J1 = ε⁻ ∂ₙG in kT/(e Å) at the nearest point of the interface, falling linearly to 0 over `BAND` cells from it.
 
@@ -42,6 +43,8 @@ def charge_image(kind: ChargeChannel, batch: Batch, grid: Grid, medium: Medium) 
     """
     if kind == "charges":
         return cloud_in_cell(batch.position, batch.value, grid)
+    if kind == "smeared":
+        return smeared_charges(batch, grid, medium)
     if kind == "screened":
         return screened_potential(batch, grid, medium)
     if kind in ("jump", "flux_jump"):
@@ -53,27 +56,30 @@ def charge_image(kind: ChargeChannel, batch: Batch, grid: Grid, medium: Medium) 
     return torch.where(inside, potential, torch.zeros_like(potential))
 
 
-def shape_image(kind: ShapeChannel, level_set: Tensor, grid: Grid) -> Tensor:
-    """One shape channel.
+def shape_images(kind: ShapeChannel, level_set: Tensor, grid: Grid, medium: Medium) -> list[Tensor]:
+    """Images of one shape channel.
 
     Parameters
     ----------
     kind : str
         `mask`: 1 in the solute and 0 outside; `volume_fraction`: of solvent in the cell around each node, 0 to 1;
-        `signed_distance`: in half widths of the box, negative in the solute.
+        `signed_distance`: in half widths of the box, negative in the solute; `stiffness`: the four edge weights and the
+        ionic weight of `debye.learning.stiffness`.
     level_set : Tensor
         Signed distance at the nodes, shape (b, x, y[, z]), Å.
 
     Returns
     -------
-    Tensor
-        The same shape.
+    list of Tensor
+        Each of the same shape.
     """
     if kind == "mask":
-        return (level_set < 0).to(level_set.dtype)
+        return [(level_set < 0).to(level_set.dtype)]
     if kind == "volume_fraction":
-        return volume_fraction(level_set, grid)
-    return level_set / grid.half_width
+        return [volume_fraction(level_set, grid)]
+    if kind == "stiffness":
+        return [*edge_weights(level_set, grid, medium), ionic_weight(level_set, grid, medium)]
+    return [level_set / grid.half_width]
 
 
 def cloud_in_cell(position: Tensor, value: Tensor, grid: Grid) -> Tensor:
@@ -139,51 +145,3 @@ def interface_data(batch: Batch, grid: Grid, medium: Medium, flux: bool) -> Tens
     image = torch.zeros_like(distance)
     image[where] = values * fall[where]
     return image
-
-
-def normals(level_set: Tensor, grid: Grid) -> tuple[Tensor, ...]:
-    """Unit normals to the level lines from solute to solvent, one array (b, x, y[, z]) a component."""
-    axes = tuple(range(1, level_set.ndim))
-    slopes = torch.gradient(level_set, spacing=grid.spacing, dim=axes)
-    length = torch.stack(list(slopes)).square().sum(0).sqrt().clamp(min=1e-6)
-    return tuple(slope / length for slope in slopes)
-
-
-def volume_fraction(level_set: Tensor, grid: Grid) -> Tensor:
-    """Part of solvent in the cube of edge h around each node, 0 to 1, where the interface is a plane in it.
-
-    A point uniform in the cube lies n·y beyond its centre, a sum of independent uniform variables with the widths
-    a_k = h |n_k|; their distribution function at φ is a sum over the corners of the cube,
-    Σ_s (Π_k s_k) (φ + ½ Σ_k s_k a_k)₊^d / (d! Π_k a_k) (Irwin-Hall; W. J. Rider & D. B. Kothe, J. Comput. Phys. 141
-    (1998), do the same geometrically).
-
-    Parameters
-    ----------
-    level_set : Tensor
-        Signed distance at the nodes, shape (b, x, y[, z]), Å.
-
-    Returns
-    -------
-    Tensor
-        The same shape and type.
-
-    Examples
-    --------
-    An interface along y, a quarter of a cell beyond the nodes of the middle column: these keep a quarter of solvent.
-
-    >>> grid = Grid(cells=4, half_width=2.0)
-    >>> line = (torch.as_tensor(grid.axis)[:, None] - 0.25).expand(grid.shape)[None]
-    >>> volume_fraction(line, grid)[0, :, 0].round(decimals=4)
-    tensor([0.0000, 0.0000, 0.2500, 1.0000, 1.0000], dtype=torch.float64)
-    """
-    distance = level_set.double() / grid.spacing
-    # A width of zero would be 0/0; 1e-3 of a cell changes the fraction by less than that.
-    widths = [part.abs().clamp(min=1e-3) for part in normals(level_set.double(), grid)]
-    total = torch.zeros_like(distance)
-    for signs in itertools.product((1.0, -1.0), repeat=grid.dim):
-        shift = sum(0.5 * sign * width for sign, width in zip(signs, widths, strict=True))
-        total += math.prod(signs) * (distance + shift).clamp(min=0.0) ** grid.dim
-    volume = math.prod(widths[1:], start=widths[0]) * math.factorial(grid.dim)
-    # Far from the interface the terms are large and cancel.
-    fraction = torch.where(distance.abs() < grid.dim**0.5, total / volume, (distance > 0).double())
-    return fraction.clamp(0.0, 1.0).to(level_set.dtype)

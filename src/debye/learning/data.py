@@ -22,7 +22,7 @@ from debye.errors import FormatError, explain
 from debye.learning.batch import Batch, Normalization
 from debye.learning.encode import Encoding
 from debye.learning.stop import deaf
-from debye.networks import Network, Training
+from debye.networks import POTENTIALS, Network, Training
 from debye.parameters import Grid, Medium
 from debye.progress import track
 from debye.schema import grid_of
@@ -162,6 +162,8 @@ def require_same_problem(samples: Samples, grid: Grid, medium: Medium, whose: st
 def statistics(samples: Samples, network: Network) -> Normalization:
     """Scales of a training split: root mean squares, read block by block.
 
+    A network that computes in kT/e has the scale 1 for its target and for the terms of the equation.
+
     Parameters
     ----------
     samples : Samples
@@ -200,6 +202,9 @@ def statistics(samples: Samples, network: Network) -> Normalization:
                     "check the data",
                 )
             )
+    if network.physical:
+        kinds = zip(network.charge_channels, channels, strict=True)
+        channels, whole = [1.0 if kind in POTENTIALS else scale for kind, scale in kinds], 1.0
     return Normalization(charge_channels=channels, target=whole)
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from debye.learning.batch import Batch, Normalization, Scene, charge_factor, per_sample
-from debye.learning.channels import charge_image, shape_image
+from debye.learning.channels import charge_image, shape_images
 from debye.learning.singular import coulomb_potential, without_compact
 from debye.networks import Network
 from debye.parameters import Grid, Medium
@@ -50,9 +50,12 @@ class Encoding:
         if self.normalization is not None:
             scales = charges.new_tensor(self.normalization.charge_channels)
             charges = charges / scales.reshape(-1, *(1,) * self.grid.dim)
-        kinds = self.network.shape_channels
-        shapes = [shape_image(kind, batch.level_set, self.grid) for kind in kinds]
-        return torch.cat([charges.float(), torch.stack(shapes, dim=1).float()], dim=1)
+        shapes = [
+            image
+            for kind in self.network.shape_channels
+            for image in shape_images(kind, batch.level_set, self.grid, self.medium)
+        ]
+        return torch.cat([charges.float(), torch.stack([image.float() for image in shapes], dim=1)], dim=1)
 
     def singular(self, batch: Batch) -> Tensor:
         """Part of the target beside w: χ G for "total", 0 for "regular", χ G − S for "compact"; float64, kT/e."""

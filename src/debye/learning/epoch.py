@@ -16,17 +16,16 @@ from debye.learning.encode import Encoding
 from debye.learning.learner import Learner
 from debye.learning.losses import loss_of
 from debye.learning.state import State
-from debye.learning.symmetry import symmetry
 from debye.learning.world import World
 
 log = logging.getLogger("debye")
 
 
 def encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Scene]:
-    """Channels and scene of samples, turned alike by the symmetries with these numbers, shape (b,)."""
-    channels, scene = encoding.channels(batch), encoding.scene(batch)
+    """Channels and scene of samples, turned by the symmetries with these numbers, shape (b,)."""
     if turns is not None:
-        channels, scene = symmetry(channels, turns), scene.turned(turns)
+        batch = batch.turned(turns)
+    channels, scene = encoding.channels(batch), encoding.scene(batch)
     return channels.contiguous(memory_format=torch.channels_last), scene
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from debye.learning.channels import volume_fraction
+from debye.learning.fraction import volume_fraction
 from debye.parameters import Grid, Medium
 
 Corners = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -30,7 +30,7 @@ UPPER: Corners = ((0, 0), (0, 1), (1, 1))
 
 
 class Edges(NamedTuple):
-    """Weights of the edges that start at a node, each (b, x, y), in units of ε⁺; 0 where an edge would leave the grid."""
+    """Weights of the edges that start at a node, (b, x, y), in units of ε⁺; 0 where one would leave the grid."""
 
     x: Tensor
     """To (i+1, j)."""
@@ -58,13 +58,24 @@ def edge_weights(level_set: Tensor, grid: Grid, medium: Medium) -> Edges:
     distance = level_set.double() / grid.spacing
     # A node on the interface belongs to the solvent, a hair beyond it: no division by zero.
     distance = torch.where(distance.abs() < 1e-6, torch.full_like(distance, 1e-6), distance)
-    x, y, rising = _one_way(distance, medium)
-    mirrored_x, mirrored_y, falling = (part.flip(2) for part in _one_way(distance.flip(2), medium))
+    corners = torch.stack(
+        [distance[:, :-1, :-1], distance[:, 1:, :-1], distance[:, :-1, 1:], distance[:, 1:, 1:]], dim=-1
+    )
+    outside = corners >= 0
+    cut = outside.any(-1) & ~outside.all(-1)
+    inner = medium.eps_solute / medium.eps_solvent
+    # Half of the permittivity of a cell goes to each of its edges; a cell that is cut has its own numbers.
+    plain = 0.5 * torch.where(outside[..., 0], 1.0, inner).to(distance.dtype)
+    plain = torch.where(cut, torch.zeros_like(plain), plain)
+    none = torch.zeros_like(plain)
+    cells = torch.stack([plain, plain, plain, plain, none, none])
+    cells[:, cut] = _cell(corners[cut], inner)
+    low_x, high_x, low_y, high_y, rising, falling = cells
     return Edges(
-        pad(0.5 * (x + mirrored_x), (0, 0, 0, 1)),
-        pad(0.5 * (y + mirrored_y), (0, 1)),
-        pad(0.5 * rising, (0, 1, 0, 1)),
-        pad(0.5 * falling, (0, 1, 0, 1)),
+        pad(pad(low_x, (0, 1)) + pad(high_x, (1, 0)), (0, 0, 0, 1)),
+        pad(pad(low_y, (0, 0, 0, 1)) + pad(high_y, (0, 0, 1, 0)), (0, 1)),
+        pad(rising, (0, 1, 0, 1)),
+        pad(falling, (0, 1, 0, 1)),
     )
 
 
@@ -74,35 +85,39 @@ def ionic_weight(level_set: Tensor, grid: Grid, medium: Medium) -> Tensor:
     return medium.screening / medium.eps_solvent * grid.spacing**2 * share
 
 
-def _one_way(distance: Tensor, medium: Medium) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights of edges along x, along y and rising, all cells cut along the rising diagonal; distances in cells."""
-    samples, n, m = distance.shape
-    x, y = distance.new_zeros(samples, n - 1, m), distance.new_zeros(samples, n, m - 1)
-    lower, upper = _triangle(distance, LOWER, medium), _triangle(distance, UPPER, medium)
-    x[:, :, :-1] += lower[0]
-    y[:, 1:, :] += lower[1]
-    y[:, :-1, :] += upper[0]
-    x[:, :, 1:] += upper[1]
-    return x, y, lower[2] + upper[2]
+def _cell(corners: Tensor, inner: float) -> Tensor:
+    """Weights of the edges of cells, (6, k): at low and high y along x, at low and high x along y, rising, falling.
+
+    `corners` (k, 4) are the distances at (0, 0), (1, 0), (0, 1) and (1, 1), `inner` is ε⁻/ε⁺.
+    """
+    ways = []
+    for mirrored in (False, True):
+        # Mirrored in y, the falling diagonal is the rising one.
+        a, b, c, d = (corners[:, k] for k in ((2, 3, 0, 1) if mirrored else (0, 1, 2, 3)))
+        bottom, right, low = _triangle(torch.stack([a, b, d]), LOWER, inner)
+        left, top, high = _triangle(torch.stack([a, c, d]), UPPER, inner)
+        none = torch.zeros_like(low)
+        if mirrored:
+            ways.append(torch.stack([top, bottom, left, right, none, low + high]))
+        else:
+            ways.append(torch.stack([bottom, top, left, right, low + high, none]))
+    return 0.5 * (ways[0] + ways[1])
 
 
-def _triangle(distance: Tensor, corners: Corners, medium: Medium) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights of the edges 0-1, 1-2 and 0-2 of one triangle of every cell, in units of ε⁺."""
-    size = distance.shape[1] - 1
-    values = torch.stack([distance[:, i : i + size, j : j + size] for i, j in corners])
-    vertices = torch.tensor([[1.0, i, j] for i, j in corners], dtype=distance.dtype, device=distance.device)
+def _triangle(values: Tensor, corners: Corners, inner: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights of the edges 0-1, 1-2 and 0-2 of triangles with these distances at their corners (3, k)."""
+    vertices = torch.tensor([[1.0, i, j] for i, j in corners], dtype=values.dtype, device=values.device)
     slopes = torch.linalg.inv(vertices)[1:].T
     gradient = torch.einsum("ic,i...->c...", slopes, values)
     length = gradient.square().sum(0).sqrt().clamp(min=1e-9)
     normal, line = gradient / length, values / length
     hinge = torch.einsum("ic,i...->c...", slopes, line.clamp(min=0.0))
-    inner = medium.eps_solute / medium.eps_solvent
     s = (normal * hinge).sum(0)
     kink = -(1.0 - inner) * torch.einsum("ic,c...->i...", slopes, normal) / (1.0 - s + inner * s)
     outside = values >= 0
     cut = outside.any(0) & ~outside.all(0)
     kink = torch.where(cut, kink, torch.zeros_like(kink))
-    flat = slopes.reshape(3, 2, *(1,) * (distance.ndim))
+    flat = slopes[..., None]
     low = flat - kink[:, None] * hinge
     high = flat + kink[:, None] * (normal - hinge)
     share = _share_outside(values)

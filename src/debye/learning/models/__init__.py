@@ -12,6 +12,8 @@ from debye.errors import ConfigError, explain
 from debye.learning.models import cost
 from debye.learning.models.dilated import DilatedNetwork
 from debye.learning.models.fourier import FourierNetwork
+from debye.learning.models.gated import GatedNetwork
+from debye.learning.models.multigrid import MultigridNetwork
 from debye.learning.models.resnet import ResidualNetwork
 from debye.learning.models.unet import UNetwork
 from debye.networks import Architecture, Inputs, Network
@@ -22,6 +24,8 @@ BUILDERS: dict[str, Callable[[Any, Inputs], nn.Module]] = {
     "unet": UNetwork,
     "dilated_resnet": DilatedNetwork,
     "fno": FourierNetwork,
+    "gated": GatedNetwork,
+    "multigrid": MultigridNetwork,
 }
 """Kind of architecture → class of the network; a new architecture is added here and in `debye.networks`."""
 

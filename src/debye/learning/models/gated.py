@@ -3,19 +3,20 @@
 For a fixed shape, and linear ions, the map from the charges to the potential is linear. So the charges' features pass
 through convolutions without bias and without activation alone, and what they meet of the shape are factors:
 
-    gated block     x + W₂ (g(s) ⊙ (W₁ x)),      g(s) = 1 + tanh(V s)
+    gated block     x + W₂ (g(s) ⊙ (W₁ x)),      g(s) = 1 + V s
 
     shape  s₀ ─↓─ s₁ ─↓─ … ─↓─ s_L               ordinary convolutions with activations
            ⋮      ⋮            ⋮  gates
     charge x₀ ─↓─ x₁ ─↓─ … ─↓─ x_L ─↑+─ … ─↑+─ x₀ ── head ── u          once for every cycle
 
-A cycle is that of multigrid (Brandt, *Math. Comp.* 31 (1977); as a network He & Xu, *Sci. China Math.* 62 (2019)): blocks
-take the part of smoothers, strided convolutions that of restrictions, interpolations with a 1×1 convolution lead back
-up; the grids are nested as in `resnet`. From the second cycle on every grid also gets what the cycle before had there.
+A cycle is that of multigrid (Brandt, *Math. Comp.* 31 (1977); as a network He & Xu, *Sci. China Math.* 62 (2019)):
+blocks take the part of smoothers, strided convolutions that of restrictions, interpolations with a 1×1 convolution lead
+back up; the grids are nested as in `resnet`. From the second cycle on every grid also gets what the cycle before had there.
 
 Superposition, u(q₁ + q₂) = u(q₁) + u(q₂), then holds exactly, up to round-off. For sinh it must not: `odd_channels`
 adds a second, narrower way down and up which is odd in the charges, f(−q) = −f(q), as the equation is. It is not
-linear: its blocks have the odd activation tanh, no bias, and are gated too; what it sees is the result of the linear part.
+linear: its blocks have the odd activation tanh, no bias, and are gated too; what it sees is the result of the linear
+part.
 
 Nothing here divides by a size found in an image: see `resnet`.
 """
@@ -134,7 +135,7 @@ class GatedNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Shape (b, charges + shapes, x, y) to (b, 1, x, y)."""
-        charges, shape = image.split(list(self.inputs), dim=1)
+        charges, shape = image[:, : self.inputs.charges], image[:, self.inputs.charges :]
         shapes = self.ladder(shape)
         features: list[Tensor | None] = [self.stem(charges)] + [None] * (len(shapes) - 1)
         for cycle in self.cycles:
