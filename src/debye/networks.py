@@ -206,7 +206,8 @@ class Network(Model):
             if found != (("smeared", "screened"), ("stiffness",), "compact"):
                 raise ValueError(
                     f"found charge_channels {list(self.charge_channels)}, shape_channels "
-                    f"{list(self.shape_channels)} and target {self.target} of a multigrid, expected the first two smeared and screened, the last one "
+                    f"{list(self.shape_channels)} and target {self.target} of a multigrid, "
+                    "expected the first two smeared and screened, the last one "
                     "stiffness, and compact: the terms of the equation that it solves; mend the lists"
                 )
         return self

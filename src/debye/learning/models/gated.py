@@ -11,7 +11,8 @@ through convolutions without bias and without activation alone, and what they me
 
 A cycle is that of multigrid (Brandt, *Math. Comp.* 31 (1977); as a network He & Xu, *Sci. China Math.* 62 (2019)):
 blocks take the part of smoothers, strided convolutions that of restrictions, interpolations with a 1×1 convolution lead
-back up; the grids are nested as in `resnet`. From the second cycle on every grid also gets what the cycle before had there.
+back up; the grids are nested as in `resnet`. From the second cycle on every grid also gets what the cycle before had
+there.
 
 Superposition, u(q₁ + q₂) = u(q₁) + u(q₂), then holds exactly, up to round-off. For sinh it must not: `odd_channels`
 adds a second, narrower way down and up which is odd in the charges, f(−q) = −f(q), as the equation is. It is not
