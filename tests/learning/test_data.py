@@ -12,7 +12,8 @@ import torch
 from debye import merging, schema, store
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
-from debye.learning.data import Samples, batches, order, statistics
+from debye.learning.data import Samples, batches, order
+from debye.learning.scales import statistics
 from debye.networks import Network, Training
 
 
@@ -86,7 +87,8 @@ def test_scales_are_root_mean_squares(
     frozen: Callable[..., NetworkSlice],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("debye.learning.data.BLOCK", 3)
+    blocks = Samples.blocks
+    monkeypatch.setattr(Samples, "blocks", lambda self: blocks(self, 3))
     network: Network = frozen({"target": target}).network
     path = mock_file(samples=10)
     field = store.open_dataset(path, add=["potential"])[

@@ -17,10 +17,11 @@ from safetensors.torch import load_file
 from debye.errors import ConfigError, FormatError, TrainingError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
-from debye.learning.data import Samples, statistics
+from debye.learning.data import Samples
 from debye.learning.encode import Encoding
 from debye.learning.epoch import encoded
 from debye.learning.optimise import learning_rate
+from debye.learning.scales import statistics
 from debye.learning.symmetry import symmetry
 from debye.learning.train import train
 from debye.networks import Training

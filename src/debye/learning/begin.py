@@ -9,10 +9,11 @@ import torch
 
 from debye.errors import FormatError, explain
 from debye.frozen import NetworkSlice
-from debye.learning.data import Samples, statistics
+from debye.learning.data import Samples
 from debye.learning.device import place
 from debye.learning.learner import Learner
 from debye.learning.models import build
+from debye.learning.scales import statistics
 from debye.learning.state import State, fingerprint, load
 from debye.learning.world import World
 from debye.seeds import generator

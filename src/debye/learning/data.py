@@ -1,11 +1,14 @@
 """A data set as torch reads it: single samples at random, opened by the process that reads.
 
 Fields lie one sample a chunk and uncompressed, so a random read is a seek and a copy. HDF5 must not be
-opened before a fork: each process opens the file for itself when it first reads.
+opened before a fork: each process opens the file for itself when it first reads. A split that fits is held
+in memory (`Samples.hold`), with the same batches to the bit. What the network sees is made from the samples
+anew at each step: the images of one sample are several times its size, and cost less than a step.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,12 +22,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from debye.errors import FormatError, explain
-from debye.learning.batch import Batch, Normalization
-from debye.learning.encode import Encoding
+from debye.learning.batch import Batch
 from debye.learning.stop import deaf
-from debye.networks import POTENTIALS, Network, Training
+from debye.networks import Training
 from debye.parameters import Grid, Medium
-from debye.progress import track
 from debye.schema import grid_of
 from debye.seeds import generator
 from debye.store import BLOCK, content_digest, open_dataset
@@ -66,6 +67,7 @@ class Samples(Dataset[Batch]):
             self.digest = str(dataset.attrs.get("content_digest") or content_digest(dataset))
         self._file: h5py.File | None = None
         self._process = -1
+        self._held: Batch | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -79,15 +81,38 @@ class Samples(Dataset[Batch]):
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Read samples, in the order asked for."""
+        if self._held is not None:
+            chosen = torch.as_tensor(indices)
+            return Batch(*(part[chosen] for part in self._held))
+        return self._read(lambda field: np.stack([field[index] for index in indices]))
+
+    def size(self) -> int:
+        """What all samples take in memory, bytes."""
+        with self._readable():
+            return sum(self._open()[name].nbytes for name in READ)
+
+    def hold(self) -> None:
+        """Read all samples now, and keep them in memory until they are closed."""
+        self._held = self._read(lambda field: field[:])
+
+    @property
+    def held(self) -> bool:
+        """Whether the samples are in memory."""
+        return self._held is not None
+
+    def _read(self, part: Callable[[h5py.Dataset], NDArray[Any]]) -> Batch:
+        with self._readable():
+            columns = [part(self._open()[name]) for name in READ]
+        columns[2] = np.where(columns[3][..., None] == 0, 0.0, columns[2])
+        return Batch(*(torch.from_numpy(column) for column in columns))
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            file = self._open()
-            fields = [file[name] for name in READ]
-            columns = [np.stack([field[index] for index in indices]) for field in fields]
+            yield
         except (OSError, KeyError) as error:
             found = " ".join(str(error).split())
             raise FormatError(explain(str(self.path), found, "a readable data set", "make it anew")) from None
-        columns[2] = np.where(columns[3][..., None] == 0, 0.0, columns[2])
-        return Batch(*(torch.from_numpy(column) for column in columns))
 
     def blocks(self, size: int = BLOCK, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """All samples in the order of the file, `size` at a time; of each block every `ranks`-th from `rank` on."""
@@ -97,7 +122,11 @@ class Samples(Dataset[Batch]):
                 yield self.__getitems__(chosen)
 
     def loader(self, chunks: Sequence[Sequence[int]], workers: int = 0) -> DataLoader[Batch]:
-        """Batches of the samples named by `chunks`, in that order, read ahead by `workers` processes."""
+        """Batches of the samples named by `chunks`, in that order, read ahead by `workers` processes.
+
+        From samples in memory a batch is taken sooner than it is sent from one process to another.
+        """
+        workers = 0 if self.held else workers
         return DataLoader(
             self,
             batch_sampler=chunks,  # type: ignore[arg-type]
@@ -109,7 +138,8 @@ class Samples(Dataset[Batch]):
         )
 
     def close(self) -> None:
-        """Close the file in this process; reading opens it again."""
+        """Close the file in this process, and let go of what is held; reading opens it again."""
+        self._held = None
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
@@ -157,55 +187,6 @@ def require_same_problem(samples: Samples, grid: Grid, medium: Medium, whose: st
                     f"{samples.path}: {what}", found, f"{expected} of {whose}", "use data of the same problem"
                 )
             )
-
-
-def statistics(samples: Samples, network: Network) -> Normalization:
-    """Scales of a training split: root mean squares, read block by block.
-
-    A network that computes in kT/e has the scale 1 for its target and for the terms of the equation.
-
-    Parameters
-    ----------
-    samples : Samples
-        The training split, and no other.
-    network : Network
-        Says which target.
-
-    Raises
-    ------
-    FormatError
-        If the split holds no charge, no potential, or numbers that are not finite.
-    """
-    encoding = Encoding(samples.grid, samples.medium, network)
-    charges, nodes, targets, known = np.zeros(len(network.charge_channels)), 0, 0.0, 0.0
-    for batch in track(samples.blocks(), -(-len(samples) // BLOCK), "scales of the training split"):
-        images = encoding.charge_images(batch)
-        if not bool(torch.isfinite(batch.regular).all()):
-            raise FormatError(
-                explain(
-                    f"{samples.path}: regular_potential", "NaN or inf", "finite values", "make the file anew"
-                )
-            )
-        target, weight = (part.double() for part in encoding.target(batch))
-        charges += images.square().transpose(0, 1).flatten(1).sum(1).numpy()
-        nodes += batch.regular.numel()
-        targets, known = targets + float(target.square().sum()), known + float(weight.sum())
-    channels, whole = np.sqrt(charges / nodes).tolist(), float(np.sqrt(targets / known))
-    names = [f"charge channel {name}" for name in network.charge_channels]
-    for name, scale in zip([*names, "target"], [*channels, whole], strict=True):
-        if not (np.isfinite(scale) and scale > 0):
-            raise FormatError(
-                explain(
-                    f"{samples.path}: root mean square of the {name}",
-                    scale,
-                    "a positive number",
-                    "check the data",
-                )
-            )
-    if network.physical:
-        kinds = zip(network.charge_channels, channels, strict=True)
-        channels, whole = [1.0 if kind in POTENTIALS else scale for kind, scale in kinds], 1.0
-    return Normalization(charge_channels=channels, target=whole)
 
 
 def order(seed: int, epoch: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -65,8 +65,8 @@ def edge_weights(level_set: Tensor, grid: Grid, medium: Medium) -> Edges:
     cut = outside.any(-1) & ~outside.all(-1)
     inner = medium.eps_solute / medium.eps_solvent
     # Half of the permittivity of a cell goes to each of its edges; a cell that is cut has its own numbers.
-    plain = 0.5 * torch.where(outside[..., 0], 1.0, inner).to(distance.dtype)
-    plain = torch.where(cut, torch.zeros_like(plain), plain)
+    solvent = outside[..., 0].to(distance.dtype)
+    plain = torch.where(cut, torch.zeros_like(solvent), 0.5 * (solvent + inner * (1.0 - solvent)))
     none = torch.zeros_like(plain)
     cells = torch.stack([plain, plain, plain, plain, none, none])
     cells[:, cut] = _cell(corners[cut], inner)

@@ -28,6 +28,7 @@ from debye.learning.encode import Encoding
 from debye.learning.epoch import diverged, encoded, end_epoch
 from debye.learning.learner import Learner
 from debye.learning.losses import loss_of
+from debye.learning.memory import fits
 from debye.learning.models import parameters
 from debye.learning.optimise import learning_rate
 from debye.learning.outputs import write_outputs
@@ -116,6 +117,8 @@ def _loop(
         if world.first:
             keeper.save(state)
 
+    if done < total and fits(training.data, learned.size(), world.size):
+        learned.hold()
     # On a CPU the cores are better used by the step itself.
     workers = 2 if world.device.type == "cuda" else 0
     stream = batches(learned, training, state.epoch, state.step, workers, world.portion)
