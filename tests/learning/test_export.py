@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -128,3 +129,12 @@ def test_the_command_writes_the_file(checkpoint_of: CheckpointOf, tmp_path: Path
     done = CliRunner().invoke(cli, ["export", str(checkpoint_of(RESNET)), "-o", str(out)])
     assert done.exit_code == 0, done.output
     assert out.stat().st_size > 0
+
+
+def test_the_command_for_onnx_says_nothing(checkpoint_of: CheckpointOf, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    command = [sys.executable, "-m", "debye.cli", "export", str(checkpoint_of(RESNET))]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "network.onnx")], capture_output=True, text=True, timeout=240
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

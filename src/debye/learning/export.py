@@ -145,13 +145,15 @@ def _write_program(model: nn.Module, image: torch.Tensor, path: Path, metadata: 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without torch's remarks on packages that are not installed and on its own deprecations."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Without the exporter's remarks on packages that are not installed, its own steps and deprecations."""
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
