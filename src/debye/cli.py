@@ -252,6 +252,18 @@ def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
 
 
 @cli.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--out", type=TARGET, required=True, help="File to write: .onnx or .pt2 (torch.export).")
+def export(checkpoint: Path, out: Path) -> None:
+    """Write the network of a checkpoint for programs without Debye."""
+    from debye.learning.export import export as export_network
+
+    _differ(checkpoint=checkpoint, out=out)
+    with only_writer(out):
+        export_network(checkpoint, out)
+
+
+@cli.command()
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the analysis.")
 @click.option("--prediction", type=FILE, required=True, help="Predictions of the network.")
 @click.option("--dataset", type=FILE, required=True, help="The split that was predicted.")

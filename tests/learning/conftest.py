@@ -19,8 +19,11 @@ import torch
 
 from debye import networks, schema, store
 from debye.frozen import NetworkSlice
-from debye.learning import train
+from debye.learning import checkpoint, train
+from debye.learning.batch import Normalization
+from debye.learning.models import build, multiply_adds, parameters
 from debye.networks import Network, ResNet
+from debye.parameters import Grid, Medium
 from debye.provenance import code_digest
 
 
@@ -165,3 +168,38 @@ def slurm(tmp_path: Path) -> Callable[[str], dict[str, str]]:
         return {"SLURM_JOB_ID": "4711", "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
 
     return make
+
+
+@pytest.fixture
+def checkpoint_of(tmp_path: Path) -> Callable[[networks.Architecture], Path]:
+    """Checkpoint of an untrained network on 16 cells, its weights drawn from seed 0."""
+
+    def save(architecture: networks.Architecture) -> Path:
+        settings = networks.Training(epochs=1, batch_size=1, learning_rate=1e-3)
+        network = Network(architecture=architecture, training=settings)
+        grid = Grid(cells=16, half_width=8.0)
+        torch.manual_seed(0)
+        model = build(network, grid)
+        record = checkpoint.Record(
+            name="small",
+            network=network,
+            grid=grid,
+            medium=Medium(debye_length=8.0),
+            normalization=Normalization(charge_channels=(1.0,), target=1.0),
+            parameters=parameters(model),
+            multiply_adds=multiply_adds(network, grid),
+            best_epoch=1,
+            train_loss=1.0,
+            validation_loss=1.0,
+            train_samples=1,
+            train_digest="a",
+            validation_digest="b",
+            code_digest="c",
+            source="debye",
+            date_created="2000-01-01T00:00:00+00:00",
+        )
+        path = tmp_path / "checkpoint.safetensors"
+        checkpoint.save(path, record, model.state_dict())
+        return path
+
+    return save

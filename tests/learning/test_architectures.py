@@ -18,11 +18,10 @@ from torch import nn
 from debye.errors import ConfigError, MissingExtra
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint, state
-from debye.learning.encode import Normalization
 from debye.learning.models import build, dilated, fourier, multiply_adds, parameters, unet
 from debye.learning.train import train
 from debye.networks import Architecture, DilatedResNet, FourierOperator, Inputs, Network, Training, UNet
-from debye.parameters import Grid, Medium
+from debye.parameters import Grid
 
 GRID = Grid(cells=64, half_width=16.0)
 SMALL = Grid(cells=16, half_width=8.0)
@@ -200,9 +199,9 @@ def test_more_modes_than_cells_are_refused() -> None:
 
 
 def test_without_the_library_the_extra_is_named(
-    monkeypatch: pytest.MonkeyPatch, saved: Callable[[Architecture], Path], library: Any
+    monkeypatch: pytest.MonkeyPatch, checkpoint_of: Callable[[Architecture], Path], library: Any
 ) -> None:
-    path = saved(FOURIER)
+    path = checkpoint_of(FOURIER)
     for name in ("neuralop", "neuralop.models"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtra, match=r"pip install 'debye\[fno\]'"):
@@ -211,44 +210,13 @@ def test_without_the_library_the_extra_is_named(
         checkpoint.load(path)
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> Callable[[Architecture], Path]:
-    def save(architecture: Architecture) -> Path:
-        network = network_of(architecture)
-        torch.manual_seed(0)
-        model = build(network, SMALL)
-        record = checkpoint.Record(
-            name="small",
-            network=network,
-            grid=SMALL,
-            medium=Medium(debye_length=8.0),
-            normalization=Normalization(charge_channels=(1.0,), target=1.0),
-            parameters=parameters(model),
-            multiply_adds=multiply_adds(network, SMALL),
-            best_epoch=1,
-            train_loss=1.0,
-            validation_loss=1.0,
-            train_samples=1,
-            train_digest="a",
-            validation_digest="b",
-            code_digest="c",
-            source="debye",
-            date_created="2000-01-01T00:00:00+00:00",
-        )
-        path = tmp_path / "checkpoint.safetensors"
-        checkpoint.save(path, record, model.state_dict())
-        return path
-
-    return save
-
-
 @pytest.mark.parametrize("architecture", [UNETS[1], DILATED[1], FOURIER], ids=lambda each: each.kind)
 def test_round_trip_through_a_checkpoint(
-    architecture: Architecture, saved: Callable[[Architecture], Path]
+    architecture: Architecture, checkpoint_of: Callable[[Architecture], Path]
 ) -> None:
     if architecture.kind == "fno":
         pytest.importorskip("neuralop")
-    path = saved(architecture)
+    path = checkpoint_of(architecture)
     torch.manual_seed(0)
     fresh = build(network_of(architecture), SMALL).eval()
     image = torch.randn(2, 2, 17, 17)
