@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -149,8 +150,10 @@ ShapeChannel = Literal["mask", "volume_fraction", "signed_distance", "stiffness"
 POTENTIALS: tuple[ChargeChannel, ...] = ("smeared", "screened")
 """Charge channels of the equation itself; a network that computes in kT/e sees them as they are."""
 
-IMAGES = {"stiffness": 5}
-"""Images of a shape channel, in 2-D, where they are more than one."""
+IMAGES: dict[str, tuple[str, ...]] = {
+    "stiffness": ("edge_x", "edge_y", "edge_rising", "edge_falling", "ionic"),
+}
+"""Names of the images of a shape channel, in 2-D, where they are more than one."""
 
 
 class Network(Model):
@@ -191,7 +194,13 @@ class Network(Model):
     @property
     def inputs(self) -> Inputs:
         """Numbers of channels."""
-        return Inputs(len(self.charge_channels), sum(IMAGES.get(name, 1) for name in self.shape_channels))
+        return Inputs(len(self.charge_channels), len(self.images) - len(self.charge_channels))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of all images that the network sees, in order."""
+        shapes = [IMAGES.get(name, (name,)) for name in self.shape_channels]
+        return (*self.charge_channels, *itertools.chain(*shapes))
 
     @model_validator(mode="after")
     def _check(self) -> Self:

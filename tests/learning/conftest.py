@@ -170,13 +170,21 @@ def slurm(tmp_path: Path) -> Callable[[str], dict[str, str]]:
     return make
 
 
+def seen_by(architecture: networks.Architecture) -> dict[str, Any]:
+    """Channels and target that an architecture asks for."""
+    if architecture.kind != "multigrid":
+        return {}
+    shapes = ["volume_fraction", "signed_distance", "stiffness"]
+    return {"charge_channels": ["smeared", "screened"], "shape_channels": shapes, "target": "compact"}
+
+
 @pytest.fixture
 def checkpoint_of(tmp_path: Path) -> Callable[[networks.Architecture], Path]:
     """Checkpoint of an untrained network on 16 cells, its weights drawn from seed 0."""
 
     def save(architecture: networks.Architecture) -> Path:
         settings = networks.Training(epochs=1, batch_size=1, learning_rate=1e-3)
-        network = Network(architecture=architecture, training=settings)
+        network = Network(architecture=architecture, training=settings, **seen_by(architecture))
         grid = Grid(cells=16, half_width=8.0)
         torch.manual_seed(0)
         model = build(network, grid)
@@ -185,13 +193,17 @@ def checkpoint_of(tmp_path: Path) -> Callable[[networks.Architecture], Path]:
             network=network,
             grid=grid,
             medium=Medium(debye_length=8.0),
-            normalization=Normalization(charge_channels=(1.0,), target=1.0),
+            normalization=Normalization(charge_channels=(1.0,) * network.inputs.charges, target=1.0),
             parameters=parameters(model),
             multiply_adds=multiply_adds(network, grid),
             best_epoch=1,
             train_loss=1.0,
             validation_loss=1.0,
             train_samples=1,
+            steps=1,
+            seconds=1.0,
+            data_wait=0.0,
+            device="cpu",
             train_digest="a",
             validation_digest="b",
             code_digest="c",

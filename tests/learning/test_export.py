@@ -25,7 +25,8 @@ EXAMPLES: dict[str, Architecture] = {
     "unet": networks.UNet(kind="unet", channels=4, downsample=2),
     "dilated_resnet": networks.DilatedResNet(kind="dilated_resnet", channels=4, blocks=2),
     "fno": networks.FourierOperator(kind="fno", channels=6, modes=8, layers=2),
-    "gated": networks.GatedOperator(kind="gated", channels=8, downsample=3),
+    "gated": networks.GatedOperator(kind="gated", channels=8, downsample=3, odd_channels=2),
+    "multigrid": networks.MultigridOperator(kind="multigrid", channels=4, coarse_channels=6, downsample=3),
 }
 RESNET = EXAMPLES["resnet"]
 
@@ -59,13 +60,14 @@ def test_onnx_runtime_agrees_with_torch(kind: str, living: CheckpointOf, tmp_pat
     session = runtime.InferenceSession(out, providers=["CPUExecutionProvider"])
     record, model = checkpoint.load(source)
     for samples in (1, 3):
-        image = torch.randn(samples, 2, 17, 17)
+        # All images positive: the weights of an equation are.
+        image = torch.rand(samples, sum(record.network.inputs), 17, 17) + 0.1
         (found,) = session.run(["output"], {"channels": image.numpy()})
         expected = model(image).detach()
         assert (torch.from_numpy(found) - expected).abs().max() <= 1e-5 * expected.abs().max()
     said = session.get_modelmeta().custom_metadata_map
-    assert json.loads(said["channels"]) == ["charges", "mask"]
-    assert said["output"] == "total"
+    assert json.loads(said["channels"]) == list(record.network.images)
+    assert said["output"] == record.network.target
     assert checkpoint.Record.model_validate_json(said["debye"]) == record
 
 
@@ -77,9 +79,10 @@ def test_an_exported_program_gives_the_same(kind: str, living: CheckpointOf, tmp
     again = torch.export.load(out, extra_files=said).module()
     record, model = checkpoint.load(source)
     for samples in (1, 3):
-        image = torch.randn(samples, 2, 17, 17)
+        # All images positive: the weights of an equation are.
+        image = torch.rand(samples, sum(record.network.inputs), 17, 17) + 0.1
         torch.testing.assert_close(again(image), model(image).detach(), rtol=1e-6, atol=1e-7)
-    assert json.loads(said["channels"]) == ["charges", "mask"]
+    assert json.loads(said["channels"]) == list(record.network.images)
     assert checkpoint.Record.model_validate_json(said["debye"]) == record
 
 

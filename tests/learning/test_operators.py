@@ -37,7 +37,13 @@ def gated(odd_channels: int = 0) -> Network:
 def multigrid(sinh: bool = False) -> Network:
     return Network(
         architecture=MultigridOperator(
-            kind="multigrid", channels=4, coarse_channels=6, downsample=3, cycles=3, gate_channels=4, sinh=sinh
+            kind="multigrid",
+            channels=4,
+            coarse_channels=6,
+            downsample=3,
+            cycles=3,
+            gate_channels=4,
+            sinh=sinh,
         ),
         charge_channels=("smeared", "screened"),
         shape_channels=("volume_fraction", "signed_distance", "stiffness"),
@@ -95,9 +101,7 @@ def test_the_sign_of_the_charges_is_the_sign_of_the_potential(network: Network) 
     torch.testing.assert_close(minus, -plus, rtol=0, atol=1e-10 * float(plus.abs().max()))
 
 
-@pytest.mark.parametrize(
-    "network", [gated(odd_channels=3), multigrid(sinh=True)], ids=["gated", "multigrid"]
-)
+@pytest.mark.parametrize("network", [gated(odd_channels=3), multigrid(sinh=True)], ids=["gated", "multigrid"])
 def test_with_sinh_superposition_does_not_hold(network: Network) -> None:
     both, first, second = potentials(network, Medium(), [[0.5, 0.4], [0.5, 0.0], [0.0, 0.4]])
     assert float((first + second - both).abs().max()) > 1e-4 * float(both.abs().max())
@@ -171,7 +175,9 @@ def test_a_bad_estimate_does_not_overflow() -> None:
         ({"target": "total"}, "target total"),
     ],
 )
-def test_a_multigrid_without_the_terms_of_its_equation_is_refused(choices: dict[str, Any], words: str) -> None:
+def test_a_multigrid_without_the_terms_of_its_equation_is_refused(
+    choices: dict[str, Any], words: str
+) -> None:
     settings = multigrid().model_dump() | choices
     with pytest.raises(Exception, match=words):
         Network(**settings)

@@ -1,117 +1,110 @@
-"""Closed forms of the charges: against other formulas, limits and the equation that they solve."""
+"""What the charges do in closed form, against the formulas written out node by node."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from scipy.special import k0
+from scipy import special
 
+from debye import schema
+from debye.learning import nodes
 from debye.learning.batch import Batch
-from debye.learning.singular import (
-    charge_depths,
-    coulomb_potential,
-    prefactor,
-    screened_potential,
-    smeared_charges,
-    without_compact,
-)
+from debye.learning.bessel import k0_of_root
+from debye.learning.channels import NEAREST, ChargeImages
+from debye.learning.nodes import Nodes
+from debye.learning.singular import charge_depths, prefactor
 from debye.parameters import Grid, Medium
 
-MEDIUM = Medium()
+GRIDS = {2: Grid(cells=16, half_width=8.0), 3: Grid(cells=8, half_width=8.0, dim=3)}
+Field = np.ndarray[Any, Any]
 
 
-def ball(grid: Grid, radius: float, positions: list[list[float]], values: list[float]) -> Batch:
-    """Charges in a ball about the origin; the labels are zero."""
-    distance = torch.from_numpy(np.linalg.norm(grid.points(), axis=1) - radius).reshape(1, *grid.shape)
-    position, value = (torch.tensor([part], dtype=torch.float64) for part in (positions, values))
-    return Batch(torch.zeros(1, *grid.shape), distance.float(), position, value)
+def batch_of(dim: int) -> Batch:
+    """Two samples with three charges each, one of which is padded and sits on a node of the solvent."""
+    dataset = schema.mock(samples=2, grid=GRIDS[dim], charges=3, seed=1)
+    level_set = torch.tensor(dataset["level_set"].values)
+    position, value = (torch.tensor(dataset[name].values) for name in ("charge_position", "charge_value"))
+    position[:, 2], value[:, 2] = 4.0, 0.0
+    return Batch(torch.zeros_like(level_set), level_set, position, value)
 
 
-def distances(grid: Grid, position: list[float]) -> torch.Tensor:
-    return torch.from_numpy(np.linalg.norm(grid.points() - position, axis=1)).reshape(1, *grid.shape)
+def summed(batch: Batch, grid: Grid, kernel: Callable[[Field, float], Field]) -> Field:
+    """Sum over the charges of value times kernel(distance of all nodes, depth of the charge)."""
+    points = grid.points()
+    fields = []
+    for position, value, depth in zip(
+        batch.position.numpy(), batch.value.numpy(), charge_depths(batch, grid).numpy(), strict=True
+    ):
+        parts = [
+            q * kernel(np.linalg.norm(points - x, axis=-1), r)
+            for x, q, r in zip(position, value, depth, strict=True)
+        ]
+        fields.append(np.sum(parts[:2], axis=0).reshape(grid.shape))
+    return np.array(fields)
 
 
+@pytest.mark.parametrize("together", [1, 2**16])
 @pytest.mark.parametrize("dim", [2, 3])
-def test_depth_of_a_charge_is_its_distance_to_the_interface(dim: Any) -> None:
-    grid = Grid(cells=32, half_width=8.0, dim=dim)
-    place = [1.3, -2.2, 0.4][:dim]
-    batch = ball(grid, 6.0, [place], [0.1])
-    assert float(charge_depths(batch, grid)) == pytest.approx(6.0 - math.hypot(*place), abs=0.03)
+def test_images_by_the_formulas(dim: int, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "AT_ONCE", together)
+    grid, medium, batch = GRIDS[dim], Medium(debye_length=5.0), batch_of(dim)
+    inside = batch.level_set.numpy() < 0
+    nearest = NEAREST * grid.spacing
+
+    def green(r: Field, _: float) -> Field:
+        r = np.maximum(r, nearest)
+        return -np.log(r) if dim == 2 else 1 / r
+
+    def smooth(r: Field, depth: float) -> Field:
+        far = -np.log(np.maximum(r, depth)) if dim == 2 else 1 / np.maximum(r, depth)
+        within = 0.5 * (1 - (r / depth) ** 2) * (1 if dim == 2 else 1 / depth)
+        return far + np.where(r < depth, within, 0.0)
+
+    def screened(r: Field, _: float) -> Field:
+        r = np.maximum(r, 0.1 * grid.spacing)
+        return special.k0(r / 5.0) if dim == 2 else np.exp(-r / 5.0) / r
+
+    images = ChargeImages(batch, grid, medium)
+    low, high = (prefactor(medium, eps, dim) for eps in (medium.eps_solute, medium.eps_solvent))
+    potential = low * summed(batch, grid, green)
+    expected = {
+        "coulomb": np.where(inside, potential, 0.0),
+        "compact": np.where(inside, potential - low * summed(batch, grid, smooth), 0.0),
+        "screened": np.where(inside, 0.0, high * summed(batch, grid, screened)),
+    }
+    for kind, field in expected.items():
+        found = images.image(kind)  # type: ignore[arg-type]
+        assert np.abs(field).max() > 0
+        np.testing.assert_allclose(found, field, rtol=1e-8, atol=1e-9 * np.abs(field).max(), err_msg=kind)
 
 
-@pytest.mark.parametrize("dim", [2, 3])
-def test_the_compact_part_lives_in_its_ball_and_is_smooth_at_its_rim(dim: Any) -> None:
-    grid = Grid(cells=32, half_width=8.0, dim=dim)
-    place = [1.3, -2.2, 0.4][:dim]
-    batch = ball(grid, 6.0, [place], [0.1])
-    singular = coulomb_potential(batch.position, batch.value, grid, MEDIUM) - without_compact(batch, grid, MEDIUM)
-    radius, depth = distances(grid, place), float(charge_depths(batch, grid))
-    solute = batch.level_set < 0
-    beyond = solute & (radius > depth)
-    assert float(singular[beyond].abs().max()) < 1e-9
-    # Value and slope vanish at the rim: what is left grows with the square of the distance to it.
-    rim = solute & (radius < depth) & (radius > 0.9 * depth)
-    share = (1 - radius[rim] / depth) ** 2
-    scale = 0.1 * prefactor(MEDIUM, MEDIUM.eps_solute, dim) * (1.0 if dim == 2 else 1 / depth)
-    curvature = singular[rim] / (scale * share)
-    limit = 1.0 if dim == 2 else 1.5
-    assert float((curvature - limit).abs().max()) < 0.15
-    assert bool((without_compact(batch, grid, MEDIUM)[~solute] == 0).all())
-
-
-def test_the_regular_remainder_is_finite_on_a_charge_that_sits_on_a_node() -> None:
-    grid = Grid(cells=32, half_width=8.0)
-    batch = ball(grid, 6.0, [[1.0, -2.0]], [0.1])
-    remainder = without_compact(batch, grid, MEDIUM)
-    depth = float(charge_depths(batch, grid))
-    expected = 0.1 * prefactor(MEDIUM, 2.0, 2) * (0.5 - math.log(depth))
-    assert float(remainder[0, 18, 12]) == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize("dim", [2, 3])
-def test_smeared_charges_are_the_right_hand_side_of_the_remainder(dim: Any) -> None:
-    # −Δ_h (G − S) in units of the solvent's permittivity, away from the rim of the ball, is ε⁻/ε⁺ times the density.
-    grid = Grid(cells=32, half_width=8.0, dim=dim)
-    place = [0.3, -1.2, 0.4][:dim]
-    batch = ball(grid, 6.0, [place], [0.1])
-    remainder = without_compact(batch, grid, MEDIUM)[0]
-    inner = (slice(1, -1),) * dim
-    laplacian = sum(
-        2 * remainder[inner] - remainder.roll(1, axis)[inner] - remainder.roll(-1, axis)[inner]
-        for axis in range(dim)
+def test_without_ions_the_solvent_is_a_coulomb_potential() -> None:
+    batch, medium = batch_of(2), Medium(debye_length=float("inf"))
+    field = prefactor(medium, medium.eps_solvent, 2) * summed(
+        batch, GRIDS[2], lambda r, _: -np.log(np.maximum(r, 0.1 * GRIDS[2].spacing))
     )
-    smeared = smeared_charges(batch, grid, MEDIUM)[0]
-    depth = float(charge_depths(batch, grid))
-    well_inside = distances(grid, place)[0][inner] < depth - 2 * grid.spacing
-    found = laplacian[well_inside] * MEDIUM.eps_solute / MEDIUM.eps_solvent
-    np.testing.assert_allclose(found, smeared[inner][well_inside], rtol=0.03)
-    whole = float(smeared.sum()) / MEDIUM.coupling * MEDIUM.eps_solvent * grid.spacing ** (dim - 2)
-    assert whole == pytest.approx(0.1, rel=1e-12)
+    found = ChargeImages(batch, GRIDS[2], medium).image("screened")
+    np.testing.assert_allclose(found, np.where(batch.level_set < 0, 0.0, field), rtol=1e-12)
 
 
-def test_screened_potential_is_that_of_the_boundary_values() -> None:
-    grid = Grid(cells=16, half_width=16.0)
-    batch = ball(grid, 6.0, [[1.0, -2.0], [0.0, 0.0]], [0.1, 0.0])
-    expected = 0.1 * prefactor(MEDIUM, 80.0, 2) * k0(distances(grid, [1.0, -2.0]).numpy() / 9.6)
-    expected = np.where(batch.level_set < 0, 0.0, expected)
-    np.testing.assert_allclose(screened_potential(batch, grid, MEDIUM), expected, rtol=1e-6)
-    grid = Grid(cells=16, half_width=16.0, dim=3)
-    batch = ball(grid, 6.0, [[1.0, -2.0, 0.0]], [0.5])
-    radius = distances(grid, [1.0, -2.0, 0.0])
-    expected = 0.5 * MEDIUM.coupling / (4 * math.pi * 80) * torch.exp(-radius / 9.6) / radius
-    outside = batch.level_set >= 0
-    found = screened_potential(batch, grid, MEDIUM)
-    torch.testing.assert_close(found[outside], expected[outside], rtol=1e-6, atol=0)
-    assert bool((found[~outside] == 0).all())
+def test_the_bessel_function_is_that_of_scipy() -> None:
+    x = torch.logspace(-5.9, np.log10(49.9), 20001, dtype=torch.float64)
+    found = k0_of_root(x.square())
+    np.testing.assert_allclose(found, special.k0(x.numpy()), rtol=1e-5)
+    near = x < 10.0
+    np.testing.assert_allclose(found[near], special.k0(x[near].numpy()), rtol=1e-9)
+    ends = k0_of_root(torch.tensor([[0.0, 1e8]]).double())[0]
+    assert ends.tolist() == pytest.approx([special.k0(1e-6), special.k0(50.0)], rel=1e-5)
 
 
-def test_without_ions_the_screened_potential_is_the_coulomb_potential_of_the_solvent() -> None:
-    grid, medium = Grid(cells=16, half_width=16.0), Medium(debye_length=math.inf)
-    batch = ball(grid, 6.0, [[1.0, -2.0]], [0.1])
-    outside = batch.level_set >= 0
-    expected = coulomb_potential(batch.position, batch.value, grid, medium) * 2.0 / 80.0
-    torch.testing.assert_close(screened_potential(batch, grid, medium)[outside], expected[outside])
+def test_a_list_of_no_nodes_and_one_of_no_charges() -> None:
+    batch = batch_of(2)
+    empty = Nodes(batch, GRIDS[2], torch.zeros_like(batch.level_set, dtype=torch.bool))
+    assert [square.shape for _, square, _ in empty.charges()] == [(3, 0)]
+    assert not empty.image(empty.zeros()).any()
+    bare = batch._replace(position=batch.position[:, :0], value=batch.value[:, :0])
+    assert list(Nodes(bare, GRIDS[2], batch.level_set < 0).charges()) == []

@@ -1,4 +1,4 @@
-"""Images of the equation: edge weights and volume fractions against hand-computed ones, and a label that solves them."""
+"""Images of the equation: edge weights and volume fractions by hand, and a label that solves them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from scipy.sparse.linalg import spsolve
 
 import debye
 from debye.learning.batch import Batch
+from debye.learning.channels import ChargeImages
 from debye.learning.fraction import volume_fraction
-from debye.learning.singular import screened_potential, smeared_charges, without_compact
+from debye.learning.nodes import Nodes
+from debye.learning.singular import without_compact
 from debye.learning.stiffness import Edges, edge_weights, ionic_weight
 from debye.learning.symmetry import symmetry
 from debye.parameters import Grid, Medium
@@ -77,7 +79,7 @@ def flow(edges: Edges, potential: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("angle", [0.0, np.pi / 2])
 def test_a_field_that_is_linear_on_both_sides_with_one_flux_solves_the_equation(angle: float) -> None:
-    """d/ε of the side, d the distance: continuous, with the same flux everywhere; Γ along an axis, where no term lacks."""
+    """d/ε of the side, d the distance: continuous, the same flux everywhere; Γ along an axis, where no term lacks."""
     distance = plane(angle, 0.37)
     field = torch.where(distance < 0, distance * 80.0 / 2.0, distance)
     rest = flow(edge_weights(distance, GRID, MEDIUM), field)[0, 1:-1, 1:-1]
@@ -131,7 +133,8 @@ def test_the_solution_of_these_images_is_the_label_to_some_parts_in_a_thousand()
         torch.tensor(charges.positions[None]),
         torch.tensor(charges.values[None]),
     )
-    target = (batch.regular.double() + without_compact(batch, grid, medium))[0].numpy()
+    inside, images = Nodes(batch, grid, batch.level_set < 0), ChargeImages(batch, grid, medium)
+    target = (batch.regular.double() + inside.image(without_compact(inside, medium)))[0].numpy()
     edges, n = edge_weights(batch.level_set, grid, medium), grid.cells + 1
     index = np.arange(n * n).reshape(n, n)
     rows, columns, values = [], [], []
@@ -150,8 +153,8 @@ def test_the_solution_of_these_images_is_the_label_to_some_parts_in_a_thousand()
     inner = np.zeros((n, n), dtype=bool)
     inner[1:-1, 1:-1] = True
     inner = inner.ravel()
-    found = screened_potential(batch, grid, medium).numpy().ravel()
-    right = smeared_charges(batch, grid, medium).numpy().ravel() - matrix @ np.where(inner, 0.0, found)
+    found = images.image("screened").numpy().ravel()
+    right = images.image("smeared").numpy().ravel() - matrix @ np.where(inner, 0.0, found)
     found[inner] = spsolve(matrix[inner][:, inner].tocsc(), right[inner])
     error = np.linalg.norm(found - target.ravel()) / np.linalg.norm(target)
     assert error < 0.01

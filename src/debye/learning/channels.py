@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from debye.learning.batch import Batch
 from debye.learning.fraction import normals, volume_fraction
+from debye.learning.nodes import Nodes
 from debye.learning.singular import (
-    coulomb_potential,
+    coulomb_inside,
     prefactor,
     screened_potential,
     smeared_charges,
@@ -25,35 +28,55 @@ BAND = 2.0
 """Half width in cells of the band around the interface in which its data J0 and J1 are shown."""
 
 
-def charge_image(kind: ChargeChannel, batch: Batch, grid: Grid, medium: Medium) -> Tensor:
-    """One charge channel, not scaled.
+class ChargeImages:
+    """The charge channels of a batch, not scaled; what several of them need is computed once."""
 
-    Parameters
-    ----------
-    kind : str
-        `charges`: cloud-in-cell, e or e/Å; `smeared`: each evenly in the ball in which its S lives, as a right-hand
-        side in kT/e; `coulomb`: G in the solute, `compact`: its compactly supported part S,
-        `screened`: the Debye-Hückel potential in the solvent, kT/e; `jump` and `flux_jump`: J0 = G in kT/e and
-        J1 = ε⁻ ∂ₙG in kT/(e Å) at the nearest point of the interface, falling linearly to 0 over `BAND` cells from it.
+    def __init__(self, batch: Batch, grid: Grid, medium: Medium) -> None:
+        self.batch, self.grid, self.medium = batch, grid, medium
 
-    Returns
-    -------
-    Tensor
-        Shape (b, x, y[, z]), float64; finite.
-    """
-    if kind == "charges":
-        return cloud_in_cell(batch.position, batch.value, grid)
-    if kind == "smeared":
-        return smeared_charges(batch, grid, medium)
-    if kind == "screened":
-        return screened_potential(batch, grid, medium)
-    if kind in ("jump", "flux_jump"):
-        return interface_data(batch, grid, medium, flux=kind == "flux_jump")
-    inside = batch.level_set < 0
-    potential = coulomb_potential(batch.position, batch.value, grid, medium, NEAREST * grid.spacing)
-    if kind == "compact":
-        potential = potential - without_compact(batch, grid, medium)
-    return torch.where(inside, potential, torch.zeros_like(potential))
+    def image(self, kind: ChargeChannel) -> Tensor:
+        """One charge channel.
+
+        Parameters
+        ----------
+        kind : str
+            `charges`: cloud-in-cell, e or e/Å; `smeared`: each evenly in the ball in which its S lives, as a right-hand
+            side in kT/e; `coulomb`: G in the solute, `compact`: its compactly supported part S,
+            `screened`: the Debye-Hückel potential in the solvent, kT/e; `jump` and `flux_jump`: J0 = G in kT/e and
+            J1 = ε⁻ ∂ₙG in kT/(e Å) at the nearest point of the interface, falling linearly to 0 over `BAND` cells
+            from it.
+
+        Returns
+        -------
+        Tensor
+            Shape (b, x, y[, z]), float64; finite.
+        """
+        if kind == "charges":
+            return cloud_in_cell(self.batch.position, self.batch.value, self.grid)
+        if kind == "smeared":
+            # The rim of a ball that touches the interface lies in cells beyond it.
+            near = Nodes(self.batch, self.grid, self.batch.level_set < self.grid.spacing)
+            return near.image(smeared_charges(near, self.medium))
+        if kind == "screened":
+            outside = Nodes(self.batch, self.grid, self.batch.level_set >= 0)
+            return outside.image(screened_potential(outside, self.medium))
+        if kind in ("jump", "flux_jump"):
+            return self._band.image(self.medium, flux=kind == "flux_jump")
+        if kind == "compact":
+            return self._inside.image(self._coulomb - without_compact(self._inside, self.medium))
+        return self._inside.image(self._coulomb)
+
+    @cached_property
+    def _inside(self) -> Nodes:
+        return Nodes(self.batch, self.grid, self.batch.level_set < 0)
+
+    @cached_property
+    def _coulomb(self) -> Tensor:
+        return coulomb_inside(self._inside, self.medium, NEAREST * self.grid.spacing)
+
+    @cached_property
+    def _band(self) -> Band:
+        return Band(self.batch, self.grid)
 
 
 def shape_images(kind: ShapeChannel, level_set: Tensor, grid: Grid, medium: Medium) -> list[Tensor]:
@@ -118,30 +141,32 @@ def cloud_in_cell(position: Tensor, value: Tensor, grid: Grid) -> Tensor:
     return torch.einsum("bc...,bcn->b...n", spread, hats[:, :, grid.dim - 1])
 
 
-def interface_data(batch: Batch, grid: Grid, medium: Medium, flux: bool) -> Tensor:
-    """J0 = G or J1 = ε⁻ ∂ₙG at the nearest point of the interface, in a band around it; (b, x, y[, z]), float64."""
-    distance = batch.level_set.double()
-    normal = normals(distance, grid)
-    fall = (1.0 - distance.abs() / (BAND * grid.spacing)).clamp(min=0.0)
-    # Few nodes are near: they are taken out, all samples in one list.
-    where = torch.nonzero(fall > 0, as_tuple=True)
-    sample = where[0]
-    axis = torch.as_tensor(grid.axis, dtype=torch.float64, device=distance.device)
-    node = torch.stack([axis[index] for index in where[1:]], dim=-1)
-    along = torch.stack([part[where] for part in normal], dim=-1)
-    foot = node - distance[where][:, None] * along
-    offset = foot[:, None, :] - batch.position[sample]
-    # A charge on the interface, which no data set holds, must not make the image infinite.
-    square = offset.square().sum(-1).clamp(min=(NEAREST * grid.spacing) ** 2)
-    if flux:
-        projected = (offset * along[:, None, :]).sum(-1)
-        kernel = -projected / (square if grid.dim == 2 else square**1.5)
-    else:
-        kernel = -0.5 * torch.log(square) if grid.dim == 2 else square.rsqrt()
-    eps = medium.eps_solute
-    values = (
-        (batch.value[sample] * kernel).sum(-1) * prefactor(medium, eps, grid.dim) * (eps if flux else 1.0)
-    )
-    image = torch.zeros_like(distance)
-    image[where] = values * fall[where]
-    return image
+class Band:
+    """Nodes less than `BAND` cells from the interface, and what the charges do at its nearest points."""
+
+    def __init__(self, batch: Batch, grid: Grid) -> None:
+        distance = batch.level_set.double()
+        fall = (1.0 - distance.abs() / (BAND * grid.spacing)).clamp(min=0.0)
+        self.nodes = nodes = Nodes(batch, grid, fall > 0)
+        self.fall, away = fall[nodes.where], distance[nodes.where]
+        self.value = nodes.per_sample(batch.value)
+        axis = torch.as_tensor(grid.axis, dtype=torch.float64, device=distance.device)
+        self.square = self.along = torch.zeros_like(self.value)
+        # Component by component: sums over an axis of two or three numbers are slow.
+        for k, component in enumerate(normals(distance, grid)):
+            normal = component[nodes.where]
+            foot = axis[nodes.where[1 + k]] - away * normal
+            offset = foot - nodes.per_sample(batch.position[..., k])
+            self.square, self.along = self.square + offset.square(), self.along + offset * normal
+        # A charge on the interface, which no data set holds, must not make the image infinite.
+        self.square = self.square.clamp(min=(NEAREST * grid.spacing) ** 2)
+
+    def image(self, medium: Medium, flux: bool) -> Tensor:
+        """J0 = G or J1 = ε⁻ ∂ₙG at the nearest point, less and less away from it; (b, x, y[, z]), float64."""
+        dim, eps = self.nodes.grid.dim, medium.eps_solute
+        if flux:
+            kernel = -self.along / (self.square if dim == 2 else self.square**1.5)
+        else:
+            kernel = -0.5 * torch.log(self.square) if dim == 2 else self.square.rsqrt()
+        scale = prefactor(medium, eps, dim) * (eps if flux else 1.0)
+        return self.nodes.image((self.value * kernel).sum(0) * scale * self.fall)

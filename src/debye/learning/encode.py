@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from debye.learning.batch import Batch, Normalization, Scene, charge_factor, per_sample
-from debye.learning.channels import charge_image, shape_images
+from debye.learning.channels import ChargeImages, shape_images
+from debye.learning.nodes import Nodes
 from debye.learning.singular import coulomb_potential, without_compact
 from debye.networks import Network
 from debye.parameters import Grid, Medium
@@ -41,8 +42,8 @@ class Encoding:
     def charge_images(self, batch: Batch) -> Tensor:
         """Charge channels before scaling, shape (b, k, x, y[, z]), float64."""
         alone = batch._replace(value=batch.value / self.factor(batch)[:, None])
-        images = [charge_image(kind, alone, self.grid, self.medium) for kind in self.network.charge_channels]
-        return torch.stack(images, dim=1)
+        images = ChargeImages(alone, self.grid, self.medium)
+        return torch.stack([images.image(kind) for kind in self.network.charge_channels], dim=1)
 
     def channels(self, batch: Batch) -> Tensor:
         """Input of the network: charge channels, then shape channels, shape (b, k, x, y[, z]), float32."""
@@ -62,7 +63,8 @@ class Encoding:
         if self.network.target == "regular":
             return torch.zeros_like(batch.regular, dtype=torch.float64)
         if self.network.target == "compact":
-            return without_compact(batch, self.grid, self.medium)
+            inside = Nodes(batch, self.grid, batch.level_set < 0)
+            return inside.image(without_compact(inside, self.medium))
         potential = coulomb_potential(batch.position, batch.value, self.grid, self.medium)
         return torch.where(batch.level_set < 0, potential, torch.zeros_like(potential))
 

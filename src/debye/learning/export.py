@@ -70,7 +70,7 @@ def export(source: Path, out: Path) -> None:
                 "export it as .pt2",
             )
         )
-    sees = (*record.network.charge_channels, *record.network.shape_channels)
+    sees = record.network.images
     metadata = {
         "channels": json.dumps(sees),
         "output": record.network.target,

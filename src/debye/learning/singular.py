@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 
 from debye.learning.batch import Batch
+from debye.learning.bessel import k0_of_root
+from debye.learning.nodes import Nodes
 from debye.parameters import Grid, Medium
 
 
@@ -91,76 +93,83 @@ def charge_depths(batch: Batch, grid: Grid) -> Tensor:
     return depth.clamp(min=0.1 * grid.spacing)
 
 
-def without_compact(batch: Batch, grid: Grid, medium: Medium) -> Tensor:
-    """G − S in the solute and 0 in the solvent, at the nodes: finite everywhere.
+def coulomb_inside(inside: Nodes, medium: Medium, nearest: float) -> Tensor:
+    """G at the nodes of the solute, (m,), kT/e; `nearest` as in `coulomb_potential`, here positive."""
+    potential = inside.zeros()
+    for _, square, value in inside.charges():
+        potential += (value * _kernel(square.clamp_(min=nearest**2), inside.grid.dim)).sum(0)
+    return prefactor(medium, medium.eps_solute, inside.grid.dim) * potential
+
+
+def without_compact(inside: Nodes, medium: Medium) -> Tensor:
+    """G − S at the nodes of the solute: finite everywhere.
 
     Returns
     -------
     Tensor
-        Shape (b, x, y[, z]), float64, kT/e.
+        Shape (m,), float64, kT/e.
     """
-    depth = charge_depths(batch, grid)
-    potential = batch.position.new_zeros(len(batch.position), *grid.shape)
-    for charge, square in enumerate(square_distances(batch.position, grid)):
-        shape = (-1, *(1,) * grid.dim)
-        radius, weight = depth[:, charge].reshape(shape), batch.value[:, charge].reshape(shape)
-        near = square < radius**2
-        ratio = square / radius**2
-        if grid.dim == 2:
-            inner = 0.5 * (1 - ratio) - torch.log(radius)
-        else:
-            inner = (3 - ratio) / (2 * radius)
-        # The square is kept off zero where the other branch counts: no infinity enters the sum.
-        outer = _kernel(torch.where(near, radius**2, square), grid.dim)
-        potential += weight * torch.where(near, inner, outer)
-    potential *= prefactor(medium, medium.eps_solute, grid.dim)
-    return torch.where(batch.level_set < 0, potential, torch.zeros_like(potential))
+    grid = inside.grid
+    depths = charge_depths(inside.batch, grid)
+    potential = inside.zeros()
+    for which, square, value in inside.charges():
+        radius = inside.per_sample(depths[:, which])
+        limit = radius.square()
+        # Beyond R it is G; within, the value of G at R and a parabola.
+        bowl = (square / limit).neg_().add_(1.0).clamp_(min=0.0).mul_(0.5)
+        if grid.dim == 3:
+            bowl /= radius
+        potential += (value * (_kernel(torch.maximum(square, limit), grid.dim) + bowl)).sum(0)
+    return prefactor(medium, medium.eps_solute, grid.dim) * potential
 
 
-def screened_potential(batch: Batch, grid: Grid, medium: Medium) -> Tensor:
-    """Debye-Hückel potential of the charges as if all were solvent, in the solvent; 0 in the solute.
+def screened_potential(outside: Nodes, medium: Medium) -> Tensor:
+    """Debye-Hückel potential of the charges at the nodes of the solvent, as if all were solvent.
 
     The formula of the boundary values "debye-huckel". Without ions it is the Coulomb potential of the solvent.
 
     Returns
     -------
     Tensor
-        Shape (b, x, y[, z]), float64, kT/e.
+        Shape (m,), float64, kT/e.
     """
-    outside = batch.level_set >= 0
-    potential = batch.position.new_zeros(len(batch.position), *grid.shape)
-    for charge, square in enumerate(square_distances(batch.position, grid)):
-        weight = batch.value[:, charge].reshape(-1, *(1,) * grid.dim)
-        # Only the solvent counts, and there no charge is near.
-        square = torch.where(outside, square, torch.ones_like(square)).clamp(min=(0.1 * grid.spacing) ** 2)
-        if math.isinf(medium.debye_length):
+    grid, length = outside.grid, medium.debye_length
+    potential = outside.zeros()
+    for _, square, value in outside.charges():
+        # In the solvent no charge is near; a padded one may be.
+        square.clamp_(min=(0.1 * grid.spacing) ** 2)
+        if math.isinf(length):
             kernel = _kernel(square, grid.dim)
         elif grid.dim == 2:
-            kernel = torch.special.modified_bessel_k0(square.sqrt() / medium.debye_length)
+            kernel = k0_of_root(square.div_(length**2))
         else:
             distance = square.sqrt()
-            kernel = torch.exp(-distance / medium.debye_length) / distance
-        potential += weight * kernel
-    potential *= prefactor(medium, medium.eps_solvent, grid.dim)
-    return torch.where(outside, potential, torch.zeros_like(potential))
+            kernel = torch.exp(-distance / length) / distance
+        potential += (value * kernel).sum(0)
+    return prefactor(medium, medium.eps_solvent, grid.dim) * potential
 
 
-def smeared_charges(batch: Batch, grid: Grid, medium: Medium) -> Tensor:
+def smeared_charges(nodes: Nodes, medium: Medium) -> Tensor:
     """Right-hand side of the equation for u − S: every charge spread evenly over the ball in which its S lives.
 
     −∇·(ε⁻ ∇(u − S)) = C q / |ball of radius R|, since the Laplacian of S is that of the point charge less a constant.
 
+    Parameters
+    ----------
+    nodes : Nodes
+        All nodes of the solute, and those less than a cell from it.
+
     Returns
     -------
     Tensor
-        h² C ρ / ε⁺ at the nodes, shape (b, x, y[, z]), float64, kT/e; the nodes' charges add up to the charge.
+        h² C ρ / ε⁺, shape (m,), float64, kT/e; the nodes' charges add up to the charge.
     """
-    depth = charge_depths(batch, grid)
-    density = batch.position.new_zeros(len(batch.position), *grid.shape)
-    for charge, square in enumerate(square_distances(batch.position, grid)):
-        radius = depth[:, charge].reshape(-1, *(1,) * grid.dim)
+    grid, samples = nodes.grid, len(nodes.batch.value)
+    depths, density = charge_depths(nodes.batch, grid), nodes.zeros()
+    for which, square, value in nodes.charges():
+        radius = nodes.per_sample(depths[:, which])
         # The part of a node's cell in the ball, as if its surface were flat and across the cell.
-        share = ((radius - square.sqrt()) / grid.spacing + 0.5).clamp(0.0, 1.0)
-        whole = share.flatten(1).sum(1).clamp(min=1e-9)
-        density += (batch.value[:, charge] / whole).reshape(-1, *(1,) * grid.dim) * share
+        share = (radius - square.sqrt_()).div_(grid.spacing).add_(0.5).clamp_(0.0, 1.0)
+        whole = share.new_zeros(len(share), samples).index_add_(1, nodes.sample, share).clamp_(min=1e-9)
+        density += (value * share / nodes.per_sample(whole.T)).sum(0)
     return medium.coupling / medium.eps_solvent * grid.spacing ** (2 - grid.dim) * density
