@@ -72,6 +72,15 @@ def test_comments_explain_every_key_of_the_default_only_once(path: Path) -> None
     yaml.load(path.read_text(encoding="utf-8"), Loader=Strict)
 
 
+MOLECULE = {
+    "kind": "molecule",
+    "atoms": [2, 4],
+    "radius": [2.0, 3.0],
+    "bond": [0.5, 0.8],
+    "reach": 10.0,
+    "charges": {"count": [1, 2], "magnitude": [0.02, 0.1], "clearance": 1.2},
+}
+
 WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
     (lambda c: c.update(sed=1), ["sed: unknown key; remove it or correct its spelling"]),
     (lambda c: c["grid"].update(cell=1), ["grid", "cell: unknown key"]),
@@ -153,6 +162,19 @@ WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
     (
         lambda c: c["families"]["disc"]["charges"].update(magnitude=[0, 1]),
         ["found magnitude [0.0, 1.0]", "|q| > 0"],
+    ),
+    (
+        lambda c: c["families"].update(m=MOLECULE | {"bond": [0.5, 1.0]}),
+        ["found bond [0.5, 1.0]", "high < 1"],
+    ),
+    (lambda c: c["families"].update(m=MOLECULE | {"atoms": [0, 2]}), ["found atoms [0, 2]", "at least 1"]),
+    (
+        lambda c: c["families"].update(m=MOLECULE | {"reach": 2.0}),
+        ["found reach 2 Å", "largest radius (3 Å)"],
+    ),
+    (
+        lambda c: c["families"].update(m=MOLECULE | {"reach": 16.0}),
+        ["found family m reaching 16 Å", "two cells"],
     ),
     (lambda c: c["families"].update({"Big Disc": c["families"]["disc"]}), ["Big Disc"]),
     (lambda c: c["splits"].pop("validation"), ["found no split 'validation'", "add it"]),

@@ -6,6 +6,7 @@ part.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,8 @@ def _references(part: FloorSlice, described: xr.Dataset) -> Iterator[np.ndarray]
 def rebuild_shape(parameters: dict[str, float]) -> Shape:
     """Make one of Debye's shapes from its flat parameters, the reverse of `solution.shape_parameters`.
 
+    Parameters that are NaN are padding: a data set names as many as the family's largest molecule has.
+
     Examples
     --------
     >>> rebuild_shape({"center_x": 0.0, "center_y": 1.0, "radius": 2.0})
@@ -86,6 +89,8 @@ def rebuild_shape(parameters: dict[str, float]) -> Shape:
     """
     grouped: dict[str, list[float]] = {}
     for name, value in parameters.items():
+        if math.isnan(value):
+            continue
         several = re.match("(center|centers|semi_axes|amplitudes|phases|radii)_", name)
         grouped.setdefault(several[1] if several else name, []).append(value)
     single = ("radius", "angle", "probe_radius")
