@@ -16,7 +16,7 @@ from debye.errors import ConfigError, FormatError
 from debye.frozen import MergeSlice, NetworkSlice, ShardSlice, slices
 
 SMOKE = Path(__file__).resolve().parents[1] / "workflow" / "scenarios" / "smoke.yaml"
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "other_salt")
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def changed_by(raw: dict[str, Any], edit: Callable[[dict[str, Any]], None]) -> s
 
 
 PENALTY = {"penalty/disc", "penalty/star"}
-SHARDS = {f"shards/{split}/{family}" for split in SPLITS for family in ("disc", "star")}
+# The further split has stars alone, in a medium of its own.
+OTHER_SALT = {"shards/other_salt/star"}
+SHARDS = {f"shards/{split}/{family}" for split in SPLITS[:3] for family in ("disc", "star")} | OTHER_SALT
 STARS = {name for name in SHARDS | PENALTY if name.endswith("star")}
 EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     ("learning rate", lambda c: c["models"]["tiny"]["training"].update(learning_rate=0.1), {"models/tiny"}),
@@ -52,7 +54,14 @@ EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     ("grid", lambda c: c["grid"].update(cells=40), SHARDS | {"floor"}),
     ("box", lambda c: c["grid"].update(half_width=15.5), SHARDS | PENALTY | {"floor"}),
     ("medium", lambda c: c.update(medium={"ions": "linear"}), SHARDS | {"floor"}),
-    ("Debye length", lambda c: c.update(medium={"debye_length": 8.0}), SHARDS | PENALTY | {"floor"}),
+    (
+        "Debye length",
+        lambda c: c.update(medium={"debye_length": 8.0}),
+        SHARDS - OTHER_SALT | PENALTY | {"floor"},
+    ),
+    ("salt of a split", lambda c: c["splits"]["other_salt"]["medium"].update(debye_length=5.0), OTHER_SALT),
+    ("words about a split", lambda c: c["splits"]["other_salt"].update(about="salty"), set()),
+    ("a split less", lambda c: c["splits"].pop("other_salt"), OTHER_SALT | {"merge/other_salt"}),
     ("penalty study", lambda c: c["penalty"].update(values=["auto"]), PENALTY),
     (
         "families of the penalty study",

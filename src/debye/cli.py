@@ -241,14 +241,17 @@ def train(
 @click.argument("dataset", type=FILE)
 @click.option("--model", type=FILE, required=True, help="checkpoint.safetensors of a training.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: all GPUs, or the CPU.")
+@click.option(
+    "--any-medium", is_flag=True, help="Take data in another medium than the network was trained in."
+)
 @click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
-def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
+def predict(dataset: Path, model: Path, device: str, any_medium: bool, out: Path) -> None:
     """Predict the potential of every sample of a data set."""
     from debye.learning.predict import predict_dataset
 
     _differ(dataset=dataset, model=model, out=out)
     with only_writer(out):
-        predict_dataset(model, dataset, out, device=device)
+        predict_dataset(model, dataset, out, device=device, any_medium=any_medium)
 
 
 @cli.command()

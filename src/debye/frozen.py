@@ -200,9 +200,10 @@ def slices(config: Config) -> dict[str, Frozen]:
         `penalty`, `report`.
     """
     physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
-    equation = Equation(
-        grid=config.grid, medium=config.medium, boundary=config.boundary, solver=config.solver
-    )
+
+    def equation(medium: Medium) -> Equation:
+        return Equation(grid=config.grid, medium=medium, boundary=config.boundary, solver=config.solver)
+
     frozen: dict[str, Frozen] = {
         f"shards/{name}/{geometry}": ShardSlice(
             code=physics,
@@ -210,7 +211,7 @@ def slices(config: Config) -> dict[str, Frozen]:
             split=name,
             geometry=geometry,
             family=config.families[geometry],
-            equation=equation,
+            equation=equation(config.medium_of(name)),
             charges_per_shape=config.charges_per_shape,
             max_draws=config.max_draws,
             samples=split.samples_per_shard,
@@ -221,7 +222,7 @@ def slices(config: Config) -> dict[str, Frozen]:
     for name, split in config.splits.items():
         members = {geometry: split.seeds_of(geometry) for geometry in split.geometries}
         frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=members)
-    frozen["floor"] = FloorSlice(code=physics, equation=equation, floor=config.floor)
+    frozen["floor"] = FloorSlice(code=physics, equation=equation(config.medium), floor=config.floor)
     for model, network in config.models.items():
         frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)
     frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)

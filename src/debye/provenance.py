@@ -28,6 +28,7 @@ GROUND = (
     "parameters.py",
     "config.py",
     "families.py",
+    "splits.py",
     "frozen.py",
     "schema.py",
     "store.py",

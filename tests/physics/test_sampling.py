@@ -205,13 +205,12 @@ def test_floor_is_the_difference_to_a_finer_grid(tmp_path):
     sample = next(iter(samples(part("ellipse"), 0, range(3, 4)))).solution.problem
     fine = debye.solve(debye.Problem(sample.grid.refined(4), sample.solute, sample.charges, sample.medium))
     np.testing.assert_allclose(reference[1], fine.regular[::4, ::4], rtol=1e-5, atol=1e-4)
-    other = EQUATION.model_copy(update={"grid": Grid(cells=64, half_width=16.0)})
-    with pytest.raises(debye.FormatError, match="grid"):
-        make_floor(
-            FloorSlice(code="t", equation=other, floor=Floor(samples=2)),
-            tmp_path / "shard.nc",
-            tmp_path / "f.nc",
+    for what, value in (("grid", Grid(cells=64, half_width=16.0)), ("medium", Medium(debye_length=4.0))):
+        other = FloorSlice(
+            code="t", equation=EQUATION.model_copy(update={what: value}), floor=Floor(samples=2)
         )
+        with pytest.raises(debye.FormatError, match=f"shard.nc: {what}: found"):
+            make_floor(other, tmp_path / "shard.nc", tmp_path / "f.nc")
 
 
 def test_refusals_are_counted_exactly(monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xarray as xr
 
 from debye.config import load_config
 from debye.frozen import slices
@@ -30,6 +31,7 @@ def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace
         }
     for model in config.models:
         expected |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
+        expected |= {f"predict {model} {split}" for split in config.further_splits}
     assert jobs_in(finished_once[1]) == expected
     # What `debye plan` announces.
     assert Counter(job.split()[0] for job in expected) == jobs(config)
@@ -46,6 +48,10 @@ def test_results_are_where_the_contract_says(finished: Workplace) -> None:
             assert finished.result(name).stat().st_size > 0
         assert finished.result(f"predictions/{model}/test.nc")
         assert finished.result(f"analysis/{model}/metrics.nc")
+    with xr.open_dataset(finished.result("predictions/tiny/other_salt.nc")) as salty:
+        assert salty.attrs["medium_differs"] == "debye_length"
+    with open_dataset(finished.result("dataset/other_salt.nc")) as salty:
+        assert (salty["debye_length"].values == 4.0).all()
 
 
 def test_penalty_study_is_made_and_shown(finished: Workplace) -> None:

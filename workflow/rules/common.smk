@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 try:
-    from debye.config import Config
+    from debye.config import MAIN_SPLITS, Config
     from debye.errors import ConfigError, DebyeError
     from debye.frozen import slices
     from debye.preflight import check_start
@@ -60,14 +60,15 @@ onstart:
 
 
 wildcard_constraints:
-    split="train|validation|test",
+    split="|".join(CONFIG.splits),
     geometry="[a-z][a-z0-9_]*",
     model="[a-z][a-z0-9_]*",
     seed=r"\d+",
 
 
-# What every job behind the merges takes as input, see dataset.smk.
-DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
+# What every job behind the merges takes as input, see dataset.smk. The splits beside these three are for predictions
+# alone: a further one must not touch what is behind the three.
+DIGESTS = [f"results/dataset/{split}.digest" for split in MAIN_SPLITS]
 
 
 def growing(least):
@@ -109,6 +110,17 @@ def shards_of(split):
         f"results/shards/{split}/{geometry}/seed{seed}.nc"
         for geometry, seed in CONFIG.splits[split].shards()
     ]
+
+
+def digests_of_prediction(wildcards):
+    """Digests of the splits that a prediction feels: its own, and two through the network."""
+    splits = dict.fromkeys(["train", "validation", wildcards.split])
+    return [f"results/dataset/{split}.digest" for split in splits]
+
+
+def medium_option(wildcards):
+    """A split beside the three may be in another medium than the networks were trained in."""
+    return "" if wildcards.split in MAIN_SPLITS else "--any-medium"
 
 
 def shards_to_merge(wildcards):

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -31,7 +32,9 @@ from debye.store import BLOCK, atomic, open_dataset
 IDENTITY = ("geometry", "seed", "index")
 
 
-def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str = "auto") -> None:
+def predict_dataset(
+    checkpoint_file: Path, dataset: Path, out: Path, device: str = "auto", any_medium: bool = False
+) -> None:
     """Predict the regular potential of every sample of a data set.
 
     Parameters
@@ -46,6 +49,10 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
         taken off in float64, so that the error of w is the error of u.
     device : {"auto", "cpu", "cuda"}
         Where the network runs: "auto" and "cuda" take all GPUs, which share the blocks of samples.
+    any_medium : bool
+        Take a data set in another medium than the network was trained in. What is known in closed form (Coulomb and
+        singular parts, images of the charges) is that of the data set's own medium; the attribute `medium_differs`
+        of the file names the keys.
 
     Raises
     ------
@@ -57,15 +64,19 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
     devices = choose_devices(device)
     record, model = checkpoint.load(checkpoint_file)
     samples = Samples(dataset)
-    require_same_problem(samples, record.grid, record.medium, f"the checkpoint {checkpoint_file}")
+    whose = f"the checkpoint {checkpoint_file}"
+    differ = require_same_problem(samples, record.grid, record.medium, whose, any_medium)
+    encoding = replace(record.encoding(), medium=samples.medium)
     replicas = [place(copy.deepcopy(model), where) for where in devices]
     blocks = track(samples.blocks(), -(-len(samples) // BLOCK), "predicting blocks")
     seconds, start = 0.0, 0
     with atomic(out) as temporary, netCDF4.Dataset(temporary, "w") as file:
         _prepare(file, record, samples)
+        if differ:
+            file.setncattr("medium_differs", ", ".join(differ))
         with open_dataset(dataset) as labels:
             _copy_identity(file, labels)
-        for regular, taken in _predicted(blocks, replicas, record.encoding()):
+        for regular, taken in _predicted(blocks, replicas, encoding):
             seconds += taken
             _must_be_finite(regular, start, dataset, checkpoint_file)
             file["regular_potential"][start : start + len(regular)] = regular.astype("f4")

@@ -35,14 +35,16 @@ def make_floor(part: FloorSlice, dataset: Path, out: Path) -> None:
     Raises
     ------
     FormatError
-        If the data set lies on another grid than the configuration's, or its shapes are not Debye's own.
+        If the data set has another grid or medium than the configuration's, or its shapes are not Debye's own.
     """
     labels = open_dataset(dataset)
-    found = schema.grid_of(labels)
-    if found != part.equation.grid:
-        raise FormatError(
-            explain(f"{dataset}: grid", found, str(part.equation.grid), "run the workflow again")
-        )
+    equation = part.equation
+    for what, found, expected in (
+        ("grid", schema.grid_of(labels), equation.grid),
+        ("medium", schema.medium_of(labels, str(dataset)), equation.medium),
+    ):
+        if found != expected:
+            raise FormatError(explain(f"{dataset}: {what}", found, str(expected), "run the workflow again"))
     chosen = np.unique(np.linspace(0, labels.sizes["sample"] - 1, part.floor.samples).round().astype(int))
     subset = (
         labels[["regular_potential", "level_set", "geometry", "seed", "index"]].isel(sample=chosen).load()
