@@ -118,7 +118,7 @@ class Training:
         with (self.folder / folder / "history.csv").open() as file:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
         for row in rows:
-            del row["seconds"]
+            del row["seconds"], row["data_wait"]
         return rows
 
 

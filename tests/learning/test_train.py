@@ -19,12 +19,14 @@ from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
 from debye.learning.data import Samples, statistics
 from debye.learning.encode import Encoding
+from debye.learning.epoch import encoded
 from debye.learning.optimise import learning_rate
 from debye.learning.symmetry import symmetry
-from debye.learning.train import _encoded, train
+from debye.learning.train import train
 from debye.networks import Training
 from debye.parameters import Grid
 
+TIMES = ("seconds", "data_wait")
 Frozen = Callable[..., NetworkSlice]
 MockFile = Callable[..., Path]
 
@@ -77,7 +79,7 @@ def history(folder: Path) -> list[dict[str, str]]:
 
 
 def without_time(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -248,9 +250,9 @@ def test_input_and_target_are_turned_alike(splits: tuple[Path, Path], frozen: Fr
     samples = Samples(splits[0])
     encoding = Encoding(samples.grid, samples.medium, frozen().network)
     batch, turns = samples.__getitems__(range(8)), torch.arange(8)
-    plain, turned = _encoded(encoding, batch, None), _encoded(encoding, batch, turns)
-    for before, after in zip(plain, turned, strict=True):
-        assert torch.equal(symmetry(before, turns), after)
+    (plain, scene), (turned, after) = (encoded(encoding, batch, which) for which in (None, turns))
+    for image, other in zip((plain, *scene), (turned, *after), strict=True):
+        assert torch.equal(symmetry(image, turns), other)
 
 
 def test_learning_rate_rises_and_falls() -> None:

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from debye.learning.symmetry import symmetry
 from debye.parameters import Model, Positive
 
 
@@ -26,6 +27,21 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         """Copy to a device."""
         return Batch(*(part.to(device, non_blocking=True) for part in self))
+
+
+class Scene(NamedTuple):
+    """What a loss holds an output against; images that are turned together, shape (b, 1, x, y[, z]), float32."""
+
+    target: Tensor
+    """What the network was to return; normalised, 0 where unknown."""
+    weight: Tensor
+    """1 where the target is known, 0 elsewhere."""
+    distance: Tensor
+    """Signed distance to the interface, cells; < 0 in the solute."""
+
+    def turned(self, which: Tensor) -> Scene:
+        """Turn and mirror each sample, see `debye.learning.symmetry.symmetry`."""
+        return Scene(*(symmetry(part, which) for part in self))
 
 
 class Normalization(Model):

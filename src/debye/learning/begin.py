@@ -6,14 +6,13 @@ import logging
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from debye.errors import FormatError, explain
 from debye.frozen import NetworkSlice
 from debye.learning.data import Samples, statistics
 from debye.learning.device import place
+from debye.learning.learner import Learner
 from debye.learning.models import build
-from debye.learning.optimise import adamw
 from debye.learning.state import State, fingerprint, load
 from debye.learning.world import World
 from debye.seeds import generator
@@ -23,8 +22,8 @@ log = logging.getLogger("debye")
 
 def begun(
     frozen: NetworkSlice, learned: Samples, held_out: Samples, path: Path, world: World
-) -> tuple[nn.Module, torch.optim.Optimizer, State]:
-    """Network, optimiser and state of a training, as they are before its next step.
+) -> tuple[Learner, State]:
+    """Network and state of a training, as they are before its next step.
 
     Parameters
     ----------
@@ -39,9 +38,8 @@ def begun(
 
     Returns
     -------
-    model : Module
-        On the world's device.
-    optimiser : Optimizer
+    learner : Learner
+        The network, on the world's device, and what its training moves.
     state : State
         `state.normalization` are the scales.
 
@@ -54,7 +52,7 @@ def begun(
     seed = generator("training", frozen.network.training.seed, "weights").integers(2**63)
     torch.manual_seed(int(seed))
     model = place(build(frozen.network, learned.grid), world.device)
-    optimiser = adamw(model, frozen.network.training)
+    learner = Learner(model, frozen.network.training)
     mark = fingerprint(frozen, learned, held_out)
     state = load(path, mark) if world.first else None
     (found,) = world.from_first(state is not None)
@@ -65,14 +63,14 @@ def begun(
             numbers = [*scales.charge_channels, scales.target]
         *channels, target = world.from_first(*numbers)
         normalization = {"charge_channels": list(channels), "target": target}
-        fresh = State(mark, normalization, model.state_dict(), optimiser.state_dict(), torch.get_rng_state())
-        return model, optimiser, fresh
+        fresh = State(mark, normalization, torch.get_rng_state())
+        learner.note(fresh)
+        return learner, fresh
     state = state or load(path, mark)
     if state is None:
         expected = "the state that the first process reads"
         raise FormatError(explain(str(path), "nothing", expected, "use a disk that all processes see"))
     log.info("%s: continuing after epoch %d, step %d", path, state.epoch, state.step)
-    model.load_state_dict(state.weights)
-    optimiser.load_state_dict(state.optimiser)
+    learner.restore(state)
     torch.set_rng_state(state.random)
-    return model, optimiser, state
+    return learner, state

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -47,6 +49,24 @@ def place(model: nn.Module, device: torch.device) -> nn.Module:
     """
     placed: nn.Module = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
+
+
+def described(device: torch.device, processes: int = 1) -> str:
+    """What kind of device this is, for people: the GPU's name, or the processor's and the threads of a process."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        threads = torch.get_num_threads()
+        name = f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
+    return name if processes == 1 else f"{processes} × {name}"
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 @contextlib.contextmanager

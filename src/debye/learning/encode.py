@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from debye.learning.batch import Batch, Normalization, charge_factor, per_sample
+from debye.learning.batch import Batch, Normalization, Scene, charge_factor, per_sample
 from debye.learning.channels import charge_image, shape_image
 from debye.learning.singular import coulomb_potential, without_compact
 from debye.networks import Network
@@ -84,6 +84,11 @@ class Encoding:
         wanted = (batch.regular.double() + singular) / self._unit(batch)
         wanted = torch.where(known, wanted, torch.zeros_like(wanted))
         return wanted.float()[:, None], known.float()[:, None]
+
+    def scene(self, batch: Batch) -> Scene:
+        """What a loss holds the output for these samples against."""
+        distance = batch.level_set / self.grid.spacing
+        return Scene(*self.target(batch), distance=distance.float()[:, None])
 
     def regular(self, output: Tensor, batch: Batch) -> Tensor:
         """Regular potential from the output of the network.

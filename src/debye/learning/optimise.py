@@ -9,9 +9,6 @@ from torch import nn
 
 from debye.networks import Training
 
-CLIP = 1.0
-"""Largest norm of the gradient: the first steps and rare samples are held back, an ordinary step is not."""
-
 
 def learning_rate(step: int, total: int, training: Training) -> float:
     """Learning rate of a step (from 0): a linear rise over the share `warmup`, then a cosine to zero.

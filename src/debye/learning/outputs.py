@@ -18,7 +18,17 @@ from debye.store import write_text
 
 log = logging.getLogger("debye")
 
-COLUMNS = ("epoch", "step", "learning_rate", "train_loss", "validation_loss", "best", "seconds")
+COLUMNS = (
+    "epoch",
+    "step",
+    "learning_rate",
+    "train_loss",
+    "validation_loss",
+    "best",
+    "seconds",
+    "data_wait",
+)
+"""Columns of `history.csv`; `data_wait` is the share of the epoch's seconds in which the steps waited for a batch."""
 
 
 def write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encoding, samples: int) -> None:
@@ -42,6 +52,8 @@ def write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encod
     writer.writeheader()
     writer.writerows(state.history)
     best = state.history[state.best_epoch - 1]
+    seconds = sum(row["seconds"] for row in state.history)
+    waited = sum(row["seconds"] * row["data_wait"] for row in state.history)
     record = checkpoint.Record(
         name=frozen.name,
         network=frozen.network,
@@ -54,6 +66,10 @@ def write_outputs(out: Path, frozen: NetworkSlice, state: State, encoding: Encod
         train_loss=best["train_loss"],
         validation_loss=best["validation_loss"],
         train_samples=samples,
+        steps=int(state.history[-1]["step"]),
+        seconds=round(seconds, 3),
+        data_wait=round(waited / seconds, 4) if seconds else 0.0,
+        device=state.device,
         train_digest=state.fingerprint["training split"],
         validation_digest=state.fingerprint["validation split"],
         code_digest=frozen.code,

@@ -34,22 +34,28 @@ class State:
 
     fingerprint: dict[str, str]
     normalization: dict[str, Any]
-    weights: Weights
-    optimiser: dict[str, Any]
     random: Tensor
     """State of torch's global generator."""
+    weights: Weights = field(default_factory=dict)
+    optimiser: dict[str, Any] = field(default_factory=dict)
+    mean: Weights = field(default_factory=dict)
+    """Running mean of the weights, and over how many steps; nothing without one."""
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
     """Sum of the losses of the samples seen in the current epoch."""
     seconds: float = 0.0
     """Time spent in the current epoch."""
+    waited: float = 0.0
+    """Part of it in which the loop waited for a batch."""
     best_weights: Weights = field(default_factory=dict)
     best_epoch: int = -1
     best_loss: float = float("inf")
     history: list[dict[str, float]] = field(default_factory=list)
     date: str = ""
     """When the training ended."""
+    device: str = ""
+    """What computed then."""
 
 
 def fingerprint(frozen: NetworkSlice, train: Samples, validation: Samples) -> dict[str, str]:

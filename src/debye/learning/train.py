@@ -15,23 +15,24 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from debye.errors import TrainingError, explain
+from debye.errors import TrainingError
 from debye.frozen import NetworkSlice
-from debye.learning.batch import Batch, Normalization
+from debye.learning.batch import Normalization
 from debye.learning.begin import begun
 from debye.learning.data import Samples, batches, require_same_problem
-from debye.learning.device import reproducible
+from debye.learning.device import described, reproducible
 from debye.learning.encode import Encoding
-from debye.learning.losses import LOSSES
+from debye.learning.epoch import diverged, encoded, end_epoch
+from debye.learning.learner import Learner
+from debye.learning.losses import loss_of
 from debye.learning.models import parameters
-from debye.learning.optimise import CLIP, learning_rate
+from debye.learning.optimise import learning_rate
 from debye.learning.outputs import write_outputs
 from debye.learning.state import Keeper, State
 from debye.learning.stop import Stop
-from debye.learning.symmetry import symmetry
 from debye.learning.world import World, joined
 from debye.progress import track
 from debye.provenance import now
@@ -64,7 +65,7 @@ def train(
     FormatError
         If a data set is not what it should be, or the two differ in grid or medium.
     ConfigError
-        If the network does not fit the grid, or "cuda" is asked for and absent.
+        If the network does not fit the grid, "cuda" is asked for and absent, or torch.compile fails.
     TrainingError
         If the loss is no longer a number.
     SystemExit
@@ -74,18 +75,18 @@ def train(
         learned, held_out = Samples(train_split), Samples(validation)
         require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
         with reproducible(world.device):
-            model, optimiser, current = begun(frozen, learned, held_out, state, world)
+            learner, current = begun(frozen, learned, held_out, state, world)
             log.info(
                 "%s: %d parameters, %d samples, on %s",
                 frozen.name,
-                parameters(model),
+                parameters(learner.model),
                 len(learned),
                 world.described(frozen.network.training.batch_size),
             )
             encoding = Encoding(
                 learned.grid, learned.medium, frozen.network, Normalization(**current.normalization)
             )
-            _loop(current, model, optimiser, encoding, learned, held_out, Keeper(state), world, stop)
+            _loop(current, learner, encoding, learned, held_out, Keeper(state), world, stop)
         learned.close()
         held_out.close()
         if world.first:
@@ -94,8 +95,7 @@ def train(
 
 def _loop(
     state: State,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    learner: Learner,
     encoding: Encoding,
     learned: Samples,
     held_out: Samples,
@@ -105,14 +105,13 @@ def _loop(
 ) -> None:
     """Train to the last epoch; `state` follows and holds the result."""
     training = encoding.network.training
-    loss_of = LOSSES[next(iter(training.terms))]
-    network = world.wrap(model)
+    loss_in, network = loss_of(training, encoding.medium), learner.forward(world)
     steps = math.ceil(len(learned) / training.batch_size)
     total = steps * training.epochs
     done = state.epoch * steps + state.step
 
     def keep() -> None:
-        state.weights, state.optimiser = model.state_dict(), optimiser.state_dict()
+        learner.note(state)
         state.random = torch.get_rng_state()
         if world.first:
             keeper.save(state)
@@ -120,30 +119,29 @@ def _loop(
     # On a CPU the cores are better used by the step itself.
     workers = 2 if world.device.type == "cuda" else 0
     stream = batches(learned, training, state.epoch, state.step, workers, world.portion)
-    clock = time.monotonic()
+    clock = asked = time.monotonic()
     stop.savable = True
     for batch, turns in track(stream, total - done, "training steps") if world.first else stream:
+        state.waited += time.monotonic() - asked
         rate = learning_rate(state.epoch * steps + state.step, total, training)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
         whole = min(training.batch_size, len(learned) - state.step * training.batch_size)
-        channels, target, weight = _encoded(encoding, batch.to(world.device), turns)
-        loss = world.loss(loss_of(network(channels), target, weight), whole)
-        optimiser.zero_grad(set_to_none=True)
+        channels, scene = encoded(encoding, batch.to(world.device), turns)
+        loss = world.loss(loss_in(network(channels), scene), whole)
+        learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_grad_norm_(model.parameters(), CLIP)
+        norm = clip_grad_norm_(learner.model.parameters(), training.clip)
         # What one process knows and all act upon, in one message a step.
         loss_sum, due, end, room = world.sum(
             loss.item(), world.first and keeper.due(), stop.told_to_end, stop.to_make_room
         )
         _must_be_finite(loss_sum / world.size, norm, state, steps)
-        optimiser.step()
+        learner.move(rate)
         state.step += 1
         state.loss += loss_sum / world.size * whole
         before, clock = clock, time.monotonic()
         state.seconds += clock - before
         if state.step == steps:
-            _end_epoch(state, model, encoding, held_out, rate, len(learned), steps, world)
+            end_epoch(state, learner, encoding, held_out, rate, len(learned), world)
             clock = time.monotonic()
         left = total - state.epoch * steps - state.step
         if due or (left and (end or room)):
@@ -151,82 +149,14 @@ def _loop(
         if left and (end or room):
             log.info("stopped and saved after epoch %d, step %d", state.epoch, state.step)
             stop.leave(world, bool(end))
+        asked = time.monotonic()
     stop.savable = False
     if not state.date:
-        state.date = now()
+        state.date, state.device = now(), described(world.device, world.size)
         keep()
-
-
-def _end_epoch(
-    state: State,
-    model: nn.Module,
-    encoding: Encoding,
-    held_out: Samples,
-    rate: float,
-    samples: int,
-    steps: int,
-    world: World,
-) -> None:
-    """Validate, note the epoch in the history, keep the weights if they are the best so far."""
-    start = time.monotonic()
-    validation_loss = evaluate(model, encoding, held_out, world)
-    if not math.isfinite(validation_loss):
-        raise TrainingError(_diverged(f"validation loss {validation_loss} after epoch {state.epoch + 1}"))
-    state.epoch += 1
-    best = validation_loss < state.best_loss
-    if best:
-        state.best_loss, state.best_epoch = validation_loss, state.epoch
-        state.best_weights = {
-            name: weight.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for name, weight in model.state_dict().items()
-        }
-    row = {
-        "epoch": state.epoch,
-        "step": state.epoch * steps,
-        "learning_rate": rate,
-        "train_loss": state.loss / samples,
-        "validation_loss": validation_loss,
-        "best": int(best),
-        "seconds": round(state.seconds + time.monotonic() - start, 3),
-    }
-    state.history.append(row)
-    state.step, state.loss, state.seconds = 0, 0.0, 0.0
-    log.info(
-        "epoch %d of %d: train loss %.4g, validation loss %.4g%s, %.1f s",
-        state.epoch,
-        encoding.network.training.epochs,
-        row["train_loss"],
-        validation_loss,
-        " (best)" if best else "",
-        row["seconds"],
-    )
-
-
-@torch.no_grad()
-def evaluate(model: nn.Module, encoding: Encoding, samples: Samples, world: World) -> float:
-    """Mean loss over the samples of a data set, as they are: neither turned nor mirrored."""
-    training = encoding.network.training
-    total = 0.0
-    model.eval()
-    for batch in samples.blocks(training.batch_size, world.rank, world.size):
-        channels, target, weight = _encoded(encoding, batch.to(world.device), None)
-        total += float(LOSSES[next(iter(training.terms))](model(channels), target, weight).sum())
-    model.train()
-    return world.sum(total)[0] / len(samples)
-
-
-def _encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Channels, target and weight, turned alike."""
-    parts = (encoding.channels(batch), *encoding.target(batch))
-    channels, target, weight = parts if turns is None else (symmetry(part, turns) for part in parts)
-    return channels.contiguous(memory_format=torch.channels_last), target, weight
 
 
 def _must_be_finite(loss: float, norm: Tensor, state: State, steps: int) -> None:
     if not (math.isfinite(loss) and math.isfinite(norm.item())):
         where = f"epoch {state.epoch + 1}, step {state.step + 1} of {steps}"
-        raise TrainingError(_diverged(f"loss {loss}, gradient norm {norm.item()} in {where}"))
-
-
-def _diverged(found: str) -> str:
-    return explain("training", found, "finite numbers", "lower the learning rate; nothing was written")
+        raise TrainingError(diverged(f"loss {loss}, gradient norm {norm.item()} in {where}"))
