@@ -140,7 +140,7 @@ def test_several_devices_give_the_bytes_of_one(
     path, test = trained("total"), mock_file("test", samples=23, seed=5)
     predict_dataset(path, test, tmp_path / "one.nc", "cpu")
     cpu, seen = torch.device("cpu"), set()
-    real = predict._regular
+    real = predict.regular_potential
 
     def regular(batch: Batch, model: torch.nn.Module, encoding: Encoding) -> object:
         seen.add((model, threading.get_ident()))
@@ -149,7 +149,7 @@ def test_several_devices_give_the_bytes_of_one(
         return real(batch, model, encoding)
 
     monkeypatch.setattr(predict, "choose_devices", lambda _: [cpu, cpu])
-    monkeypatch.setattr(predict, "_regular", regular)
+    monkeypatch.setattr(predict, "regular_potential", regular)
     predict_dataset(path, test, tmp_path / "two.nc", "cpu")
     assert len({model for model, _ in seen}) == 2
     one, two = (xr.open_dataset(tmp_path / f"{name}.nc")["regular_potential"] for name in ("one", "two"))

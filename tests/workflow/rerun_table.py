@@ -20,8 +20,9 @@ FURTHER = {"other_salt": ("star",)}
 
 def model_onward(*models: str) -> set[str]:
     """Jobs from the training of some models to the report."""
-    jobs = {"report"}
+    jobs = {"leaderboard", "report"}
     for model in models:
+        jobs |= {f"cost {model}"}
         jobs |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
         jobs |= {f"predict {model} {split}" for split in FURTHER}
     return jobs
@@ -30,7 +31,8 @@ def model_onward(*models: str) -> set[str]:
 def split_onward(split: str, *families: str) -> set[str]:
     """Jobs from the shards of a further split onward: no training, and nothing of the three."""
     samples = {f"sample {split} {family} 0" for family in families}
-    return samples | {f"merge {split}"} | {f"predict {model} {split}" for model in MODELS}
+    predictions = {f"predict {model} {split}" for model in MODELS}
+    return samples | {f"merge {split}"} | predictions | {"leaderboard", "report"}
 
 
 def family_onward(*families: str) -> set[str]:
@@ -172,10 +174,14 @@ ROWS = [
     Row(
         "solver code",
         _solver_code,
-        freeze("floor") | freeze_physics("disc", "star") | family_onward("disc", "star"),
+        freeze("floor", "solver_cost") | freeze_physics("disc", "star") | family_onward("disc", "star"),
     ),
     Row("comments and docstrings", _comments_and_docstrings, set()),
-    Row("analysis bands", _bands, freeze("analysis") | {"analyse tiny", "analyse tiny_regular", "report"}),
+    Row(
+        "analysis bands",
+        _bands,
+        freeze("analysis", "leaderboard") | {"analyse tiny", "analyse tiny_regular", "leaderboard", "report"},
+    ),
     Row(
         "two more seeds of one family",
         _two_more_seeds,
@@ -185,8 +191,12 @@ ROWS = [
     ),
     Row("family added", _family_added, FAMILY_ADDED | family_onward("ellipse")),
     Row("ranges of a family", _ranges_of_a_family, freeze_physics("star") | family_onward("star")),
-    Row("model added", _model_added, freeze("models/third") | model_onward("third")),
-    Row("split added", _split_added, freeze("shards/more/disc", "merge/more") | split_onward("more", "disc")),
+    Row("model added", _model_added, freeze("models/third", "leaderboard") | model_onward("third")),
+    Row(
+        "split added",
+        _split_added,
+        freeze("shards/more/disc", "merge/more", "leaderboard") | split_onward("more", "disc"),
+    ),
     Row(
         "medium of a split",
         _medium_of_a_split,

@@ -70,6 +70,9 @@ wildcard_constraints:
 # alone: a further one must not touch what is behind the three.
 DIGESTS = [f"results/dataset/{split}.digest" for split in MAIN_SPLITS]
 
+# The splits on which the networks are compared.
+COMPARED = ["test", *CONFIG.further_splits]
+
 
 def growing(least):
     """A resource of which a job gets more each time that it is tried again."""
@@ -138,6 +141,10 @@ def folder_made(wildcards, output):
     return str(Path(output[0]).parent)
 
 
-def folder_shown(wildcards, input):
-    """Folder of the penalty study that the report shows."""
-    return str(Path(input.penalty[0]).parent)
+def folder_shown(name):
+    """A parameter: the folder of the results that the report shows under this name of its input."""
+
+    def folder(wildcards, input):
+        return str(Path(input[name][0]).parent)
+
+    return folder

@@ -94,7 +94,7 @@ def _predicted(
     are replicas is in memory.
     """
     if len(replicas) == 1:
-        yield from (_regular(block, replicas[0], encoding) for block in blocks)
+        yield from (regular_potential(block, replicas[0], encoding) for block in blocks)
         return
     free: SimpleQueue[nn.Module] = SimpleQueue()
     for replica in replicas:
@@ -103,7 +103,7 @@ def _predicted(
     def by_a_free_one(block: Batch) -> tuple[NDArray[np.float64], float]:
         replica = free.get()
         try:
-            return _regular(block, replica, encoding)
+            return regular_potential(block, replica, encoding)
         finally:
             free.put(replica)
 
@@ -120,7 +120,10 @@ def _predicted(
 
 
 @torch.no_grad()
-def _regular(batch: Batch, model: nn.Module, encoding: Encoding) -> tuple[NDArray[np.float64], float]:
+def regular_potential(
+    batch: Batch, model: nn.Module, encoding: Encoding
+) -> tuple[NDArray[np.float64], float]:
+    """Regular potential of a batch, (b, x, y[, z]), in memory of the CPU, and the seconds from batch to potential."""
     begun = time.perf_counter()
     there = batch.to(next(model.parameters()).device)
     channels = encoding.channels(there).contiguous(memory_format=torch.channels_last)

@@ -17,7 +17,8 @@ import xarray as xr
 
 from debye import schema
 from debye.errors import FormatError, explain
-from debye.frozen import FloorSlice
+from debye.frozen import Equation, FloorSlice
+from debye.parameters import Grid
 from debye.physics.charges import PointCharges
 from debye.physics.problem import SHAPES, Problem
 from debye.physics.shapes import Shape
@@ -68,15 +69,30 @@ def _references(part: FloorSlice, described: xr.Dataset) -> Iterator[np.ndarray]
     equation, refine = part.equation, part.floor.refine
     grid = equation.grid.refined(refine)
     every = (slice(None, None, refine),) * grid.dim
-    parameters = schema.parameter_names(described)
     for number in range(described.sizes["sample"]):
-        row = described.isel(sample=number)
-        count = int(row["charge_count"])
-        charges = PointCharges(row["charge_position"].values[:count], row["charge_value"].values[:count])
-        names = parameters[str(row["geometry"].values)]
-        shape = rebuild_shape(dict(zip(names, row["geometry_parameter"].values.tolist(), strict=False)))
-        problem = Problem(grid, shape, charges, equation.medium, equation.boundary)
+        problem = problem_of(described, number, equation, grid)
         yield solve(problem, equation.solver.rtol, solver=equation.solver).regular[every]
+
+
+def problem_of(described: xr.Dataset, number: int, equation: Equation, grid: Grid) -> Problem:
+    """Problem behind a sample of a data set, on any grid.
+
+    Parameters
+    ----------
+    described : xarray.Dataset
+        Samples in the format; their fields are not needed.
+    number : int
+        Which of them.
+    equation : Equation
+        Medium and boundary.
+    grid : Grid
+    """
+    row = described.isel(sample=number)
+    count = int(row["charge_count"])
+    charges = PointCharges(row["charge_position"].values[:count], row["charge_value"].values[:count])
+    names = schema.parameter_names(described)[str(row["geometry"].values)]
+    shape = rebuild_shape(dict(zip(names, row["geometry_parameter"].values.tolist(), strict=False)))
+    return Problem(grid, shape, charges, equation.medium, equation.boundary)
 
 
 def rebuild_shape(parameters: dict[str, float]) -> Shape:

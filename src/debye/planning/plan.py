@@ -202,6 +202,8 @@ def jobs(config: Config) -> dict[str, int]:
         "train": models,
         "predict": models * (1 + len(config.further_splits)),
         "analyse": models,
+        "cost": models,
+        "leaderboard": 1,
         "penalty_family": families,
         "penalty_study": 1,
         "report": 1,
