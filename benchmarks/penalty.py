@@ -18,8 +18,8 @@ from debye.config import load_config
 from debye.parameters import Grid, Solver
 from debye.physics.assembly import discretise
 from debye.physics.conditioning import spectrum
+from debye.physics.drawing import draw_shape
 from debye.physics.exact import ball_regular_potential
-from debye.physics.sampling import draw_shape
 from debye.seeds import generator
 
 CONTRASTS = ((2.0, 80.0), (80.0, 2.0), (1.0, 1000.0), (1000.0, 1.0))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from debye.config import Config, load_config
+from debye.config import MAIN_SPLITS, Config, load_config
 from debye.errors import ConfigError
 from debye.frozen import slices
 from debye.parameters import Grid, Medium, load_yaml
@@ -36,16 +36,26 @@ def raw() -> dict[str, Any]:
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_scenarios_load(path: Path) -> None:
     config = load_config(path)
-    assert set(config.splits) == {"train", "validation", "test"}
-    # A family nobody samples, or a geometry in one split alone, is a slip of the pen.
-    assert all(set(split.geometries) == set(config.families) for split in config.splits.values())
+    trained = set(config.splits["train"].geometries)
+    # A family nobody samples, or one that is trained on and not judged, is a slip of the pen.
+    assert all(set(config.splits[name].geometries) == trained for name in MAIN_SPLITS)
+    further = {name for split in config.further_splits for name in config.splits[split].geometries}
+    assert trained | further == set(config.families)
+    # Tables say what a further split asks.
+    assert all(config.splits[name].about for name in config.further_splits)
 
 
 def test_default_scenario() -> None:
     config = load_config(ROOT / "config.yaml")
     assert config.grid.cells >= 64
-    assert {family.kind for family in config.families.values()} >= {"ball", "ellipsoid", "star"}
-    assert 1900 <= samples(config) <= 2100
+    assert {family.kind for family in config.families.values()} == {"ball", "ellipsoid", "star", "molecule"}
+    assert samples(config) == 2280
+    assert {name: config.medium_of(name).debye_length for name in config.further_splits} == {
+        "molecules": 9.6,
+        "more_charges": 9.6,
+        "larger_charges": 9.6,
+        "other_salt": 4.0,
+    }
 
 
 def test_paper_scenario() -> None:
@@ -71,6 +81,15 @@ def test_comments_explain_every_key_of_the_default_only_once(path: Path) -> None
     Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     yaml.load(path.read_text(encoding="utf-8"), Loader=Strict)
 
+
+MOLECULE = {
+    "kind": "molecule",
+    "atoms": [2, 4],
+    "radius": [2.0, 3.0],
+    "bond": [0.5, 0.8],
+    "reach": 10.0,
+    "charges": {"count": [1, 2], "magnitude": [0.02, 0.1], "clearance": 1.2},
+}
 
 WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
     (lambda c: c.update(sed=1), ["sed: unknown key; remove it or correct its spelling"]),
@@ -154,9 +173,34 @@ WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
         lambda c: c["families"]["disc"]["charges"].update(magnitude=[0, 1]),
         ["found magnitude [0.0, 1.0]", "|q| > 0"],
     ),
+    (
+        lambda c: c["families"].update(m=MOLECULE | {"bond": [0.5, 1.0]}),
+        ["found bond [0.5, 1.0]", "high < 1"],
+    ),
+    (lambda c: c["families"].update(m=MOLECULE | {"atoms": [0, 2]}), ["found atoms [0, 2]", "at least 1"]),
+    (
+        lambda c: c["families"].update(m=MOLECULE | {"reach": 2.0}),
+        ["found reach 2 Å", "largest radius (3 Å)"],
+    ),
+    (
+        lambda c: c["families"].update(m=MOLECULE | {"reach": 16.0}),
+        ["found family m reaching 16 Å", "two cells"],
+    ),
     (lambda c: c["families"].update({"Big Disc": c["families"]["disc"]}), ["Big Disc"]),
     (lambda c: c["splits"].pop("validation"), ["found no split 'validation'", "add it"]),
-    (lambda c: c["splits"].update(extra=c["splits"]["test"]), ["extra"]),
+    (lambda c: c["splits"].update({"Extra": c["splits"]["test"]}), ["splits.Extra", "pattern"]),
+    (
+        lambda c: c["splits"]["test"].update(medium={"debye_length": 4.0}),
+        ["found a medium for split test, expected none", "or name another split"],
+    ),
+    (
+        lambda c: c["splits"]["other_salt"].update(medium={"eps_solute": 1e9}),
+        ["in the medium of split other_salt", "found permittivities 1e+09 and 80"],
+    ),
+    (
+        lambda c: c["splits"]["other_salt"].update(medium={"salt": 1.0}),
+        ["splits.other_salt.medium.salt: unknown key"],
+    ),
     (
         lambda c: c["splits"]["test"].update(geometries=["cube"]),
         ["split test with geometry 'cube'", "disc, ellipse, star"],
@@ -209,6 +253,7 @@ def test_study_fits_the_number_of_dimensions(
 ) -> None:
     raw["grid"]["dim"] = dim
     raw["families"] = {"disc": raw["families"]["disc"]}
+    raw["penalty"].pop("families")
     for split in raw["splits"].values():
         split.update(geometries=["disc"], seeds=[0])
     if section == "absent":
@@ -227,6 +272,7 @@ def test_study_in_3d_refuses_grids_that_it_cannot_factorise(
 ) -> None:
     raw["grid"]["dim"] = 3
     raw["families"] = {"disc": raw["families"]["disc"]}
+    raw["penalty"].pop("families")
     for split in raw["splits"].values():
         split.update(geometries=["disc"], seeds=[0])
     raw["penalty"].update(cells=cells, geometries=[1] * len(cells))
@@ -276,6 +322,17 @@ def test_points_run_in_the_order_of_the_fields() -> None:
     x = grid.points()[:, 0].reshape(grid.shape)
     assert (np.diff(x, axis=0) > 0).all()
     assert (np.diff(x, axis=1) == 0).all()
+
+
+def test_a_split_changes_only_what_it_says_of_the_medium(raw: dict[str, Any]) -> None:
+    raw["medium"].update(eps_solute=4.0)
+    raw["splits"]["other_salt"]["medium"] = {"debye_length": float("inf"), "ions": "linear"}
+    config = Config(**raw)
+    assert config.medium_of("other_salt") == Medium(eps_solute=4.0, debye_length=float("inf"), ions="linear")
+    frozen = slices(config)
+    assert frozen["shards/other_salt/star"].equation.medium == config.medium_of("other_salt")  # type: ignore[attr-defined]
+    for name in ("shards/test/star", "shards/molecules/molecule", "floor"):
+        assert frozen[name].equation.medium == config.medium  # type: ignore[attr-defined]
 
 
 def test_no_ions_no_screening() -> None:

@@ -16,7 +16,7 @@ from debye.errors import ConfigError, FormatError
 from debye.frozen import MergeSlice, NetworkSlice, ShardSlice, slices
 
 SMOKE = Path(__file__).resolve().parents[1] / "workflow" / "scenarios" / "smoke.yaml"
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "other_salt")
 
 
 @pytest.fixture
@@ -37,30 +37,44 @@ def changed_by(raw: dict[str, Any], edit: Callable[[dict[str, Any]], None]) -> s
 
 
 PENALTY = {"penalty/disc", "penalty/star"}
-SHARDS = {f"shards/{split}/{family}" for split in SPLITS for family in ("disc", "star")}
+# The further split has stars alone, in a medium of its own.
+OTHER_SALT = {"shards/other_salt/star"}
+SHARDS = {f"shards/{split}/{family}" for split in SPLITS[:3] for family in ("disc", "star")} | OTHER_SALT
+SOLVED = {"floor", "solver_cost"}
 STARS = {name for name in SHARDS | PENALTY if name.endswith("star")}
 EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     ("learning rate", lambda c: c["models"]["tiny"]["training"].update(learning_rate=0.1), {"models/tiny"}),
     ("target", lambda c: c["models"]["tiny_regular"].update(target="total"), {"models/tiny_regular"}),
-    ("bands", lambda c: c["analysis"].update(bands=[-1, 0, 1]), {"analysis"}),
+    ("bands", lambda c: c["analysis"].update(bands=[-1, 0, 1]), {"analysis", "leaderboard"}),
     ("where merge and analysis work", lambda c: c.update(dask={"cluster": "slurm", "workers": 9}), set()),
     ("title", lambda c: c["report"].update(title="x"), {"report"}),
     ("floor", lambda c: c["floor"].update(samples=3), {"floor"}),
     ("range", lambda c: c["families"]["star"].update(radius=[6.5, 8]), STARS),
     ("clearance", lambda c: c["families"]["star"]["charges"].update(clearance=1.6), STARS),
     ("root seed", lambda c: c.update(seed="other"), SHARDS | PENALTY),
-    ("grid", lambda c: c["grid"].update(cells=40), SHARDS | {"floor"}),
-    ("box", lambda c: c["grid"].update(half_width=15.5), SHARDS | PENALTY | {"floor"}),
-    ("medium", lambda c: c.update(medium={"ions": "linear"}), SHARDS | {"floor"}),
-    ("Debye length", lambda c: c.update(medium={"debye_length": 8.0}), SHARDS | PENALTY | {"floor"}),
+    ("grid", lambda c: c["grid"].update(cells=40), SHARDS | SOLVED),
+    ("box", lambda c: c["grid"].update(half_width=15.5), SHARDS | PENALTY | SOLVED),
+    ("medium", lambda c: c.update(medium={"ions": "linear"}), SHARDS | SOLVED),
+    (
+        "Debye length",
+        lambda c: c.update(medium={"debye_length": 8.0}),
+        SHARDS - OTHER_SALT | PENALTY | SOLVED,
+    ),
+    ("salt of a split", lambda c: c["splits"]["other_salt"]["medium"].update(debye_length=5.0), OTHER_SALT),
+    ("words about a split", lambda c: c["splits"]["other_salt"].update(about="salty"), {"leaderboard"}),
+    (
+        "a split less",
+        lambda c: c["splits"].pop("other_salt"),
+        OTHER_SALT | {"merge/other_salt", "leaderboard"},
+    ),
     ("penalty study", lambda c: c["penalty"].update(values=["auto"]), PENALTY),
     (
         "families of the penalty study",
         lambda c: c["penalty"].update(families=["star"]),
         {"penalty", "penalty/disc"},
     ),
-    ("solver", lambda c: c.update(solver={"rtol": 1e-9}), SHARDS | {"floor"}),
-    ("boundary", lambda c: c.update(boundary="zero"), SHARDS | {"floor"}),
+    ("solver", lambda c: c.update(solver={"rtol": 1e-9}), SHARDS | SOLVED),
+    ("boundary", lambda c: c.update(boundary="zero"), SHARDS | SOLVED),
     ("sharing", lambda c: c.update(charges_per_shape=3), SHARDS),
     ("draws", lambda c: c.update(max_draws=7), SHARDS | PENALTY),
     ("seeds", lambda c: c["splits"]["train"].update(seeds=[0, 1, 2]), {"merge/train"}),
@@ -105,17 +119,20 @@ def test_code_of_a_layer_changes_its_stages(raw: dict[str, Any], monkeypatch: py
         debye.frozen, "code_digest", lambda layer=None: "0" if layer == "physics" else real(layer)
     )
     after = {name: part.text() for name, part in slices(Config(**raw)).items()}
-    assert {name for name in before if before[name] != after[name]} == SHARDS | PENALTY | {"floor"}
+    assert {name for name in before if before[name] != after[name]} == SHARDS | PENALTY | SOLVED
 
 
 NETWORKS = {"models/tiny", "models/tiny_regular"}
 MERGES = {f"merge/{split}" for split in SPLITS}
 COMPUTED_WITH: list[tuple[str, set[str]]] = [
-    ("numpy", SHARDS | PENALTY | {"floor"} | MERGES | NETWORKS | {"analysis", "penalty", "report"}),
-    ("scipy", SHARDS | PENALTY | {"floor"}),
-    ("pyamg", SHARDS | PENALTY | {"floor"}),
+    (
+        "numpy",
+        SHARDS | PENALTY | SOLVED | MERGES | NETWORKS | {"analysis", "leaderboard", "penalty", "report"},
+    ),
+    ("scipy", SHARDS | PENALTY | SOLVED),
+    ("pyamg", SHARDS | PENALTY | SOLVED),
     ("torch", NETWORKS),
-    ("xarray", MERGES | {"analysis", "penalty", "report"}),
+    ("xarray", MERGES | {"analysis", "leaderboard", "penalty", "report"}),
     ("netCDF4", MERGES),
     ("click", set()),
 ]

@@ -241,14 +241,60 @@ def train(
 @click.argument("dataset", type=FILE)
 @click.option("--model", type=FILE, required=True, help="checkpoint.safetensors of a training.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: all GPUs, or the CPU.")
+@click.option(
+    "--any-medium", is_flag=True, help="Take data in another medium than the network was trained in."
+)
 @click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
-def predict(dataset: Path, model: Path, device: str, out: Path) -> None:
+def predict(dataset: Path, model: Path, device: str, any_medium: bool, out: Path) -> None:
     """Predict the potential of every sample of a data set."""
     from debye.learning.predict import predict_dataset
 
     _differ(dataset=dataset, model=model, out=out)
     with only_writer(out):
-        predict_dataset(model, dataset, out, device=device)
+        predict_dataset(model, dataset, out, device=device, any_medium=any_medium)
+
+
+@cli.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("--dataset", type=FILE, required=True, help="A split that is predicted while the clock runs.")
+@click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: one GPU, or the CPU.")
+@click.option("-o", "--out", type=TARGET, required=True, help="JSON file to write.")
+def cost(checkpoint: Path, dataset: Path, device: str, out: Path) -> None:
+    """Measure what a network costs: its size, its training, and its time for one sample and for many, here."""
+    from debye.learning.cost import write_cost
+
+    _differ(checkpoint=checkpoint, dataset=dataset, out=out)
+    with only_writer(out):
+        write_cost(checkpoint, dataset, out, device=device)
+
+
+@cli.command()
+@click.argument("dataset", type=FILE)
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the solver's cost.")
+@click.option("-o", "--out", type=TARGET, required=True, help="JSON file to write.")
+def solver_cost(dataset: Path, frozen: Path, out: Path) -> None:
+    """Measure what the solver needs for samples of a data set on one thread, here."""
+    from debye.frozen import SolverCostSlice
+    from debye.physics.cost import write_solver_cost
+
+    _differ(dataset=dataset, frozen=frozen, out=out)
+    with only_writer(out):
+        write_solver_cost(SolverCostSlice.load(frozen), dataset, out)
+
+
+@cli.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the leaderboard.")
+@click.option("--predictions", type=FILE, required=True, help="Folder with {model}/{split}.nc.")
+@click.option("--datasets", type=FILE, required=True, help="Folder with {split}.nc.")
+@click.option("--costs", type=FILE, required=True, help="Folder with {model}/network.json and solver.json.")
+@click.option("-o", "--out", type=FILE, required=True, help="Folder for tables and figure.")
+def leaderboard(frozen: Path, predictions: Path, datasets: Path, costs: Path, out: Path) -> None:
+    """Compare all networks on all test sets: errors, size, and time beside the solver's."""
+    from debye.analysis.leaderboard import make_leaderboard
+    from debye.frozen import LeaderboardSlice
+
+    with only_writer(out):
+        make_leaderboard(LeaderboardSlice.load(frozen), predictions, datasets, costs, out)
 
 
 @cli.command()
@@ -314,14 +360,17 @@ def penalty_study(families: tuple[Path, ...], frozen: Path, out: Path) -> None:
 @click.argument("analyses", type=FILE, nargs=-1, required=True)
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the report.")
 @click.option("--penalty", type=FILE, help="Folder of the penalty study; without it the page has none.")
+@click.option("--leaderboard", type=FILE, help="Folder of the leaderboard; without it the page has none.")
 @click.option("-o", "--out", type=TARGET, required=True, help="HTML page to write.")
-def report(analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, out: Path) -> None:
+def report(
+    analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, leaderboard: Path | None, out: Path
+) -> None:
     """Make the report: one self-contained HTML page from the folders of the analyses."""
     from debye.analysis.report import write_report
     from debye.frozen import ReportSlice
 
     with only_writer(out):
-        write_report(ReportSlice.load(frozen), list(analyses), out, penalty)
+        write_report(ReportSlice.load(frozen), list(analyses), out, penalty, leaderboard)
 
 
 def main() -> None:

@@ -28,54 +28,16 @@ from debye.parameters import (
     load_yaml,
 )
 from debye.placement import Dask
+from debye.splits import Split
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+MAIN_SPLITS = ("train", "validation", "test")
+"""Splits that every configuration has: networks are trained on the first, chosen on the second, judged on the third."""
 
 STUDY_CELLS = {2: (32, 64), 3: (12, 24)}
 """Grids of the penalty study in 2-D and 3-D where none are named."""
 
 MOST_STUDY_CELLS_3D = 32
 """The study factorises its matrices: 3 s and 0.6 GB a case at 32³ cells, but 41 s and 2.6 GB at 48³."""
-
-
-class Split(Model):
-    """Which shards make a split."""
-
-    geometries: tuple[Name, ...] = Field(min_length=1, description="names of the families sampled")
-    seeds: Seeds | dict[Name, Seeds] = Field(
-        description="seeds of every family, or family → seeds; one shard for each family and seed"
-    )
-    samples_per_shard: int = Field(ge=1, description="samples in a shard")
-
-    def seeds_of(self, geometry: str) -> tuple[int, ...]:
-        """Seeds of one family."""
-        return self.seeds[geometry] if isinstance(self.seeds, dict) else self.seeds
-
-    def shards(self) -> list[tuple[str, int]]:
-        """Every (family, seed) of the split.
-
-        Examples
-        --------
-        >>> Split(geometries=["disc", "star"], seeds={"disc": [0], "star": [0, 1]}, samples_per_shard=9).shards()
-        [('disc', 0), ('star', 0), ('star', 1)]
-        """
-        return [(geometry, seed) for geometry in self.geometries for seed in self.seeds_of(geometry)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if isinstance(self.seeds, dict) and set(self.seeds) != set(self.geometries):
-            raise ValueError(
-                f"found seeds for {list(self.seeds)}, expected for {list(self.geometries)}; give seeds for each family"
-            )
-        lists = [("geometries", self.geometries)] + [
-            (f"seeds of {geometry}", self.seeds_of(geometry)) for geometry in self.geometries
-        ]
-        for name, items in lists:
-            if len(set(items)) < len(items):
-                raise ValueError(
-                    f"found {name} {list(items)}, expected no entry twice; remove the repetition"
-                )
-        return self
 
 
 class Floor(Model):
@@ -197,7 +159,10 @@ class Config(Model):
         default=200, ge=1, description="draws for a sample after which the sampler gives up"
     )
     families: dict[Name, Family] = Field(min_length=1, description="geometry families by name")
-    splits: dict[Literal["train", "validation", "test"], Split]
+    splits: dict[Name, Split] = Field(
+        description="train, validation and test; further ones are test sets of another kind, predicted but never "
+        "trained on"
+    )
     models: dict[Name, Network] = Field(min_length=1, description="networks by name")
     floor: Floor
     analysis: Analysis
@@ -226,16 +191,7 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for split in ("train", "validation", "test"):
-            if split not in self.splits:
-                raise ValueError(f"found no split {split!r}, expected train, validation and test; add it")
-        for split_name, split_config in self.splits.items():
-            for geometry in split_config.geometries:
-                if geometry not in self.families:
-                    known = ", ".join(self.families)
-                    raise ValueError(
-                        f"found split {split_name} with geometry {geometry!r}, expected one of {known}; add the family"
-                    )
+        self._check_splits()
         for name, family in self.families.items():
             self._check_family(name, family)
         for name, network in self.models.items():
@@ -251,6 +207,36 @@ class Config(Model):
                 )
         self._check_penalty()
         return self
+
+    def _check_splits(self) -> None:
+        for name in MAIN_SPLITS:
+            if name not in self.splits:
+                raise ValueError(f"found no split {name!r}, expected train, validation and test; add it")
+            if self.splits[name].medium.changes():
+                raise ValueError(
+                    f"found a medium for split {name}, expected none: train, validation and test share the one of "
+                    "the configuration; take it away, or name another split"
+                )
+        for name, split in self.splits.items():
+            for geometry in split.geometries:
+                if geometry not in self.families:
+                    known = ", ".join(self.families)
+                    raise ValueError(
+                        f"found split {name} with geometry {geometry!r}, expected one of {known}; add the family"
+                    )
+            try:
+                split.medium.on(self.medium)
+            except ConfigError as error:
+                raise ValueError(f"in the medium of split {name}: {error}") from None
+
+    @property
+    def further_splits(self) -> tuple[str, ...]:
+        """Names of the splits beside train, validation and test."""
+        return tuple(name for name in self.splits if name not in MAIN_SPLITS)
+
+    def medium_of(self, split: str) -> Medium:
+        """Medium of a split: that of the configuration with the split's own changes."""
+        return self.splits[split].medium.on(self.medium)
 
     def _check_penalty(self) -> None:
         for name in self.studied:

@@ -89,4 +89,41 @@ class StarFamily(Model):
         return self
 
 
-Family = Annotated[BallFamily | EllipsoidFamily | StarFamily, Field(discriminator="kind")]
+class MoleculeFamily(Model):
+    """Molecules: trees of overlapping atoms, each grown from an earlier one in a random direction."""
+
+    kind: Literal["molecule"]
+    atoms: Annotated[tuple[int, int], AfterValidator(ordered)] = Field(description="[fewest, most] atoms")
+    radius: Lengths = Field(description="[least, largest] radius of an atom, Å")
+    bond: Range = Field(
+        description="[least, largest] distance of an atom to the one it grows from, as a share of the sum of their "
+        "radii, in (0, 1); no two atoms come nearer than the least"
+    )
+    probe_radius: float = Field(
+        default=1.4, ge=0, allow_inf_nan=False, description="radius of the solvent's probe, Å"
+    )
+    reach: Positive = Field(
+        description="farthest that an atom may reach from the mean of the atoms' centres, Å; what would is drawn again"
+    )
+    offset: Range = Field(default=(0.0, 0.0), description="[least, largest] coordinate of that mean, Å")
+    charges: ChargeSampling
+
+    def extent(self) -> float:
+        """Farthest that a shape of the family can reach from its centre, Å."""
+        return self.reach
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.atoms[0] < 1:
+            raise ValueError(f"found atoms {list(self.atoms)}, expected at least 1 atom; raise the lower end")
+        # A bond of 1 or more would leave two pieces that touch or lie apart.
+        if not 0 < self.bond[0] <= self.bond[1] < 1:
+            raise ValueError(f"found bond {list(self.bond)}, expected 0 < low <= high < 1; mend the range")
+        if self.reach < self.radius[1]:
+            raise ValueError(
+                f"found reach {self.reach:g} Å, expected at least the largest radius ({self.radius[1]:g} Å); raise it"
+            )
+        return self
+
+
+Family = Annotated[BallFamily | EllipsoidFamily | StarFamily | MoleculeFamily, Field(discriminator="kind")]

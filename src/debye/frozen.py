@@ -139,6 +139,14 @@ class FloorSlice(Frozen):
     floor: Floor
 
 
+class SolverCostSlice(Frozen):
+    """What the time of a solve depends on beside the machine and the test split."""
+
+    layer: ClassVar[Layer | None] = "physics"
+
+    equation: Equation
+
+
 class PenaltySlice(Frozen):
     """What the penalty study of one family depends on; grids, permittivities and ions are the study's own."""
 
@@ -181,6 +189,18 @@ class AnalysisSlice(Frozen):
     gallery: int = Field(ge=1, description="samples whose fields are kept for each gallery of the report")
 
 
+class LeaderboardSlice(Frozen):
+    """What the leaderboard depends on beside predictions, labels and costs."""
+
+    layer: ClassVar[Layer | None] = "analysis"
+
+    analysis: Analysis
+    models: tuple[Name, ...]
+    splits: dict[Name, str] = Field(
+        description="name of each split compared → what it asks; `test` among them"
+    )
+
+
 class ReportSlice(Frozen):
     """What the report depends on beside the analyses."""
 
@@ -196,13 +216,14 @@ def slices(config: Config) -> dict[str, Frozen]:
     -------
     dict
         Name → slice; the name is the path of the file below `results/frozen/`, without `.json`:
-        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `models/{model}`, `analysis`, `penalty/{geometry}`,
-        `penalty`, `report`.
+        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `solver_cost`, `models/{model}`, `analysis`,
+        `leaderboard`, `penalty/{geometry}`, `penalty`, `report`.
     """
     physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
-    equation = Equation(
-        grid=config.grid, medium=config.medium, boundary=config.boundary, solver=config.solver
-    )
+
+    def equation(medium: Medium) -> Equation:
+        return Equation(grid=config.grid, medium=medium, boundary=config.boundary, solver=config.solver)
+
     frozen: dict[str, Frozen] = {
         f"shards/{name}/{geometry}": ShardSlice(
             code=physics,
@@ -210,7 +231,7 @@ def slices(config: Config) -> dict[str, Frozen]:
             split=name,
             geometry=geometry,
             family=config.families[geometry],
-            equation=equation,
+            equation=equation(config.medium_of(name)),
             charges_per_shape=config.charges_per_shape,
             max_draws=config.max_draws,
             samples=split.samples_per_shard,
@@ -221,10 +242,17 @@ def slices(config: Config) -> dict[str, Frozen]:
     for name, split in config.splits.items():
         members = {geometry: split.seeds_of(geometry) for geometry in split.geometries}
         frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=members)
-    frozen["floor"] = FloorSlice(code=physics, equation=equation, floor=config.floor)
+    frozen["floor"] = FloorSlice(code=physics, equation=equation(config.medium), floor=config.floor)
+    frozen["solver_cost"] = SolverCostSlice(code=physics, equation=equation(config.medium))
     for model, network in config.models.items():
         frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)
     frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)
+    frozen["leaderboard"] = LeaderboardSlice(
+        code=analysis,
+        analysis=config.analysis,
+        models=tuple(config.models),
+        splits={name: config.splits[name].about for name in ("test", *config.further_splits)},
+    )
     for geometry in config.studied:
         frozen[f"penalty/{geometry}"] = PenaltySlice(
             code=physics,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
+import platform
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -28,6 +30,7 @@ GROUND = (
     "parameters.py",
     "config.py",
     "families.py",
+    "splits.py",
     "frozen.py",
     "schema.py",
     "store.py",
@@ -105,6 +108,15 @@ def library_versions(layer: str | None = None) -> dict[str, str]:
         None for the ground alone (merge).
     """
     return {name: library_version(name) for name in LIBRARIES[layer]}
+
+
+def processor() -> str:
+    """Name of this machine's processor, as a person knows it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def now() -> str:

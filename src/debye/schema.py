@@ -158,6 +158,30 @@ def grid_of(dataset: xr.Dataset) -> Grid:
     return grid
 
 
+def medium_of(dataset: xr.Dataset, where: str) -> Medium:
+    """The one medium of all samples of a data set.
+
+    Raises
+    ------
+    FormatError
+        If there are several; `where` names the data set.
+    """
+    values = {}
+    for name in Medium.model_fields:
+        found = np.unique(dataset[name].values)
+        if len(found) > 1:
+            raise FormatError(
+                explain(
+                    f"{where}: {name}",
+                    found.tolist(),
+                    "one medium in a data set",
+                    "train on one medium at a time",
+                )
+            )
+        values[name] = found[0].item() if isinstance(found[0], np.generic) else found[0]
+    return Medium(**values)
+
+
 def coordinate_attributes(name: str) -> dict[str, str]:
     """CF attributes of a coordinate."""
     units, long_name = COORDINATES[name]

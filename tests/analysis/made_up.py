@@ -1,11 +1,17 @@
-"""A made-up penalty study of one family."""
+"""A made-up penalty study of one family, and a made-up leaderboard."""
 
 import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from debye import schema
+from debye import provenance, schema, store
+from debye.config import Analysis
+from debye.frozen import LeaderboardSlice
 
 LABELS = ["0", "0.5", "2", "10", "auto"]
 STRENGTH = np.array([0.0, 0.5, 2.0, 10.0, 0.4])
@@ -47,3 +53,76 @@ def family_study(name="disc", enough=1.2) -> xr.Dataset:
         },
         attrs=schema.root_attributes("made up", configuration, "made up", {}),
     )  # fmt: skip
+
+
+COST = {
+    "parameters": 1_500_000, "multiply_adds": 76_000_000, "device": "a processor, 1 thread", "threads": 1,
+    "training": {"seconds": 12.0, "steps": 100, "samples": 10, "device": "a processor", "data_wait": 0.1},
+    "latency_seconds": 0.004,
+    "batches": {
+        "1": {"seconds": 0.004, "samples_per_second": 250.0}, "16": {"seconds": 0.04, "samples_per_second": 400.0},
+    },
+}  # fmt: skip
+SOLVER_COST = {"cold_seconds": 0.025, "warm_seconds": 0.005, "device": "a processor", "threads": 1}
+
+
+@dataclass
+class Leaderboard:
+    """Everything that `make_leaderboard` reads, for networks whose error is a share of w."""
+
+    made: SimpleNamespace
+    folder: Path
+    shares: dict[tuple[str, str], float]
+    labels: dict[str, xr.Dataset] = field(default_factory=dict)
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions"
+
+    @property
+    def costs(self) -> Path:
+        return self.folder / "costs"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "leaderboard"
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        models = tuple(dict.fromkeys(model for model, _ in self.shares))
+        frozen = LeaderboardSlice(
+            code=provenance.code_digest("analysis"),
+            analysis=Analysis(bands=(-2, 0, 2), near_charge=2.0),
+            models=models,
+            splits={"test": "", "molecules": "shapes never seen"},
+        )
+        return frozen, self.predictions, self.folder / "datasets", self.costs, self.out
+
+    def write_prediction(self, model: str, split: str, share: float, name: str | None = None) -> None:
+        labels = self.labels[split]
+        predicted = self.made.prediction_of(labels, share * labels["regular_potential"], name or model)
+        if split != "test":
+            predicted.attrs["medium_differs"] = "debye_length"
+        store.write(predicted, self.predictions / model / f"{split}.nc")
+
+
+def leaderboard_files(
+    made: SimpleNamespace, folder: Path, shares: dict[str, tuple[float, float]]
+) -> Leaderboard:
+    """Write data sets, predictions and costs; network → its errors on `test` and `molecules` as shares of w."""
+    splits = ("test", "molecules")
+    by_place = {
+        (model, split): share
+        for model, two in shares.items()
+        for split, share in zip(splits, two, strict=True)
+    }
+    board = Leaderboard(made, folder, by_place)
+    for split in splits:
+        board.labels[split] = made.three_families(samples=2, cells=24)
+        store.write(board.labels[split], folder / "datasets" / f"{split}.nc")
+    for (model, split), share in by_place.items():
+        board.write_prediction(model, split, share)
+    for model in shares:
+        store.write_text(board.costs / model / "network.json", json.dumps(COST))
+        store.write_text(board.costs / model / "solver.json", json.dumps(SOLVER_COST))
+    return board

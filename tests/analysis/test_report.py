@@ -5,11 +5,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.analysis.made_up import family_study
+from tests.analysis.made_up import family_study, leaderboard_files
 
 from debye import provenance, schema, store
 from debye.analysis.analyse import analyse
 from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.leaderboard import make_leaderboard
 from debye.analysis.penalty import make_study
 from debye.analysis.report import write_report
 from debye.analysis.verdict import verdict
@@ -82,6 +83,19 @@ def test_the_page_asks_for_nothing(written):
     assert "url(" not in style
     assert "<script" not in written
     assert not re.search(r"https?://", Page(written).text)
+
+
+def test_the_page_shows_the_leaderboard(folders, made, tmp_path):
+    board = leaderboard_files(made, tmp_path, {"small": (0.01, 0.03), "better": (0.005, 0.05)})
+    make_leaderboard(*board.arguments)
+    frozen = ReportSlice(code=provenance.code_digest("analysis"), report=Report(title=TITLE, gallery=1))
+    write_report(frozen, folders, tmp_path / "index.html", leaderboard=board.out)
+    page = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    for words in ("better 1.5 M", "shapes never seen", "(10 ×)", "Error against size"):
+        assert words in page.text, words
+    assert any("number of parameters" in image["alt"] for image in page.images)
+    with pytest.raises(FormatError, match=r"leaderboard\.json"):
+        write_report(frozen, folders, tmp_path / "index.html", leaderboard=tmp_path / "none")
 
 
 def test_the_page_holds_every_figure_and_picture(written):

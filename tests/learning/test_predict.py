@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from debye.learning.data import Samples
 from debye.learning.encode import Batch, Encoding
 from debye.learning.predict import predict_dataset
 from debye.learning.train import train
-from debye.parameters import Grid
+from debye.parameters import Grid, Medium
 
 Trained = Callable[..., Path]
 
@@ -86,6 +87,51 @@ def test_another_grid_or_medium_is_refused(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("target", ["total", "compact"])
+def test_any_medium_takes_the_singular_part_of_the_data_sets_own(
+    target: str, trained: Trained, mock_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, out = trained(target), tmp_path / "predictions.nc"
+    other = schema.mock(samples=3, seed=4)
+    other["eps_solute"][:] = 4.0
+    other["debye_length"][:] = 3.0
+    store.write(other, tmp_path / "other.nc")
+    predict_dataset(path, tmp_path / "other.nc", out, "cpu", any_medium=True)
+    record, model = checkpoint.load(path)
+    samples = Samples(tmp_path / "other.nc")
+    batch, medium = samples.__getitems__(range(3)), Medium(eps_solute=4.0, debye_length=3.0)
+    encoding = dataclasses.replace(record.encoding(), medium=medium)
+    with torch.no_grad():
+        expected = encoding.regular(model(encoding.channels(batch)), batch)
+    with xr.open_dataset(out) as predictions:
+        assert predictions.attrs["medium_differs"] == "eps_solute, debye_length"
+        np.testing.assert_allclose(predictions["regular_potential"], expected, rtol=1e-5, atol=1e-4)
+        # The singular part of the network's own medium would be twice as large.
+        assert abs(predictions["regular_potential"].values - record_regular(record, model, batch)).max() > 1.0
+
+
+def record_regular(record: checkpoint.Record, model: torch.nn.Module, batch: Batch) -> np.ndarray:
+    with torch.no_grad():
+        return record.encoding().regular(model(record.encoding().channels(batch)), batch).numpy()
+
+
+def test_any_medium_is_not_any_grid_and_says_nothing_of_the_same_medium(
+    trained: Trained, mock_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path, out = trained("total"), tmp_path / "predictions.nc"
+    finer = mock_file("finer", samples=2, grid=Grid(cells=32, half_width=8.0))
+    with pytest.raises(FormatError, match=r"grid: found .*cells=32"):
+        predict_dataset(path, finer, out, any_medium=True)
+    test = mock_file("test", samples=2, seed=5)
+    predict_dataset(path, test, out, "cpu", any_medium=True)
+    with xr.open_dataset(out) as predictions:
+        assert "medium_differs" not in predictions.attrs
+        free = predictions.load()
+    predict_dataset(path, test, out, "cpu")
+    with xr.open_dataset(out) as predictions:
+        np.testing.assert_array_equal(predictions["regular_potential"], free["regular_potential"])
+
+
 def test_several_devices_give_the_bytes_of_one(
     trained: Trained, mock_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +140,7 @@ def test_several_devices_give_the_bytes_of_one(
     path, test = trained("total"), mock_file("test", samples=23, seed=5)
     predict_dataset(path, test, tmp_path / "one.nc", "cpu")
     cpu, seen = torch.device("cpu"), set()
-    real = predict._regular
+    real = predict.regular_potential
 
     def regular(batch: Batch, model: torch.nn.Module, encoding: Encoding) -> object:
         seen.add((model, threading.get_ident()))
@@ -103,7 +149,7 @@ def test_several_devices_give_the_bytes_of_one(
         return real(batch, model, encoding)
 
     monkeypatch.setattr(predict, "choose_devices", lambda _: [cpu, cpu])
-    monkeypatch.setattr(predict, "_regular", regular)
+    monkeypatch.setattr(predict, "regular_potential", regular)
     predict_dataset(path, test, tmp_path / "two.nc", "cpu")
     assert len({model for model, _ in seen}) == 2
     one, two = (xr.open_dataset(tmp_path / f"{name}.nc")["regular_potential"] for name in ("one", "two"))

@@ -11,8 +11,8 @@ from debye.physics import facets as facets_module
 from debye.physics.assembly import discretise
 from debye.physics.conditioning import spectrum
 from debye.physics.cut import find_cut
+from debye.physics.drawing import draw_shape
 from debye.physics.facets import find_facets
-from debye.physics.sampling import draw_shape
 from debye.seeds import generator
 from tests.physics.staircases import side_quadrature
 

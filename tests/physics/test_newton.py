@@ -7,9 +7,10 @@ import debye
 from debye.config import Config
 from debye.parameters import load_yaml
 from debye.physics.algebra import System
+from debye.physics.drawing import draw_shape
 from debye.physics.exact import radial_potential
 from debye.physics.ions import LARGEST_EXPONENT, node_equation, sinh
-from debye.physics.sampling import draw_charges, draw_shape
+from debye.physics.sampling import draw_charges
 from debye.physics.solve import prepare
 from tests.physics.rates import fitted_rate, relative_l2
 from tests.workflow.workplace import ROOT

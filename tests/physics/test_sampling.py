@@ -7,15 +7,14 @@ import pytest
 import debye
 from debye import schema, streaming
 from debye.config import Floor
-from debye.families import BallFamily, ChargeSampling, EllipsoidFamily, StarFamily
+from debye.families import BallFamily, ChargeSampling, EllipsoidFamily, MoleculeFamily, StarFamily
 from debye.frozen import Equation, FloorSlice, ShardSlice
 from debye.parameters import Grid, Medium, Solver
 from debye.physics import sampling
 from debye.physics.depth import distance_inside
 from debye.physics.floor import make_floor, rebuild_shape
 from debye.physics.sampling import make_shard, samples
-from debye.physics.solution import shape_parameters
-from debye.store import open_dataset
+from debye.store import open_dataset, open_raw
 
 CHARGES = ChargeSampling(count=(1, 4), magnitude=(0.02, 0.1), clearance=1.5)
 FAMILIES = {
@@ -24,6 +23,15 @@ FAMILIES = {
         kind="ellipsoid", semi_axis=(6, 9), aspect=(0.5, 1), offset=(-2, 2), charges=CHARGES
     ),
     "star": StarFamily(kind="star", radius=(5, 8), amplitude=(0.1, 0.3), modes=4, charges=CHARGES),
+    "molecule": MoleculeFamily(
+        kind="molecule",
+        atoms=(2, 7),
+        radius=(2.8, 3.8),
+        bond=(0.4, 0.8),
+        reach=11,
+        offset=(-2, 2),
+        charges=CHARGES,
+    ),
 }
 EQUATION = Equation(
     grid=Grid(cells=32, half_width=16.0), medium=Medium(), boundary="debye-huckel", solver=Solver()
@@ -144,9 +152,39 @@ def test_memory_does_not_grow_with_the_shard(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("geometry", FAMILIES)
-def test_shapes_survive_the_file(geometry):
-    shape = next(iter(samples(part(geometry), 0, range(1)))).solution.problem.solute
-    assert rebuild_shape(shape_parameters(shape)) == shape
+def test_shapes_survive_the_file(geometry, tmp_path):
+    make_shard(part(geometry, samples=12), 0, tmp_path / "shard.nc")
+    dataset = open_dataset(tmp_path / "shard.nc")
+    names = schema.parameter_names(dataset)[geometry]
+    for row, draw in zip(
+        dataset["geometry_parameter"].values, samples(part(geometry), 0, range(12)), strict=True
+    ):
+        assert rebuild_shape(dict(zip(names, row.tolist(), strict=True))) == draw.solution.problem.solute
+
+
+def test_molecules_of_fewer_atoms_are_padded_with_nan(tmp_path):
+    make_shard(part("molecule", samples=16), 0, tmp_path / "shard.nc")
+    dataset = open_dataset(tmp_path / "shard.nc")
+    names = schema.parameter_names(dataset)["molecule"]
+    # Two coordinates and a radius for each of 7 atoms, and the probe.
+    assert len(names) == len(set(names)) == dataset.sizes["parameter"] == 22
+    atoms = (~np.isnan(dataset["geometry_parameter"].values)).sum(axis=1) // 3
+    shapes = [draw.solution.problem.solute for draw in samples(part("molecule"), 0, range(16))]
+    assert atoms.tolist() == [len(shape.radii) for shape in shapes]
+    assert len(set(atoms.tolist())) > 2
+    probe = dataset["geometry_parameter"].values[:, names.index("probe_radius")]
+    assert (probe == 1.4).all()
+
+
+def test_label_floor_of_molecules_solves_the_molecules_again(tmp_path):
+    make_shard(part("molecule", samples=6), 0, tmp_path / "shard.nc")
+    floor = FloorSlice(code="test", equation=EQUATION, floor=Floor(samples=3, refine=2))
+    make_floor(floor, tmp_path / "shard.nc", tmp_path / "floor.nc")
+    made = open_raw(tmp_path / "floor.nc")
+    label, reference = made["regular_potential"].values, made["reference_potential"].values
+    gap = np.sqrt(((label - reference) ** 2).mean(axis=(1, 2)) / (label**2).mean(axis=(1, 2)))
+    # Another shape would be off by some tenths.
+    assert (gap < 0.03).all()
 
 
 def test_floor_is_the_difference_to_a_finer_grid(tmp_path):
@@ -167,13 +205,12 @@ def test_floor_is_the_difference_to_a_finer_grid(tmp_path):
     sample = next(iter(samples(part("ellipse"), 0, range(3, 4)))).solution.problem
     fine = debye.solve(debye.Problem(sample.grid.refined(4), sample.solute, sample.charges, sample.medium))
     np.testing.assert_allclose(reference[1], fine.regular[::4, ::4], rtol=1e-5, atol=1e-4)
-    other = EQUATION.model_copy(update={"grid": Grid(cells=64, half_width=16.0)})
-    with pytest.raises(debye.FormatError, match="grid"):
-        make_floor(
-            FloorSlice(code="t", equation=other, floor=Floor(samples=2)),
-            tmp_path / "shard.nc",
-            tmp_path / "f.nc",
+    for what, value in (("grid", Grid(cells=64, half_width=16.0)), ("medium", Medium(debye_length=4.0))):
+        other = FloorSlice(
+            code="t", equation=EQUATION.model_copy(update={what: value}), floor=Floor(samples=2)
         )
+        with pytest.raises(debye.FormatError, match=f"shard.nc: {what}: found"):
+            make_floor(other, tmp_path / "shard.nc", tmp_path / "f.nc")
 
 
 def test_refusals_are_counted_exactly(monkeypatch):

@@ -34,6 +34,8 @@ MERGE = MergeTiming(input_bytes=10**6, seconds=0.5, start_seconds=1.5, peak_byte
 
 def planned(**changes: Any) -> Plan:
     content = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+    # Sums by hand are of the three splits.
+    content["splits"].pop("other_salt")
     content["splits"]["train"] = {
         "geometries": ["disc", "star"], "seeds": {"disc": [0], "star": [0, 1, 2]}, "samples_per_shard": 3000,
     }  # fmt: skip
@@ -106,6 +108,16 @@ def test_slow_samples_get_a_shard_of_one_shape():
         peak_bytes=0,
     )
     assert suggestion(slow, charges_per_shape=3, most=1000) == (3, 3)
+
+
+def test_a_further_split_is_sampled_merged_and_predicted():
+    config = Config(**yaml.safe_load(SMOKE.read_text(encoding="utf-8")))
+    with_it, without = plan(config, {"disc": DISC, "star": STAR}, MERGE), planned()
+    assert with_it.merges[-1].split == "other_salt"
+    more = {rule: count - without.jobs[rule] for rule, count in with_it.jobs.items()}
+    assert more["merge"] == 1
+    assert more["predict"] == 2
+    assert more["train"] == more["analyse"] == more["floor"] == 0
 
 
 def test_families_come_from_all_splits():

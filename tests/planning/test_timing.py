@@ -34,8 +34,8 @@ def planned(tmp_path_factory):
 
 
 def test_plan_of_the_smoke_scenario(planned):
-    assert planned["samples"] == 40
-    assert planned["shards"] == 8
+    assert planned["samples"] == 42
+    assert planned["shards"] == 9
     assert planned["timed"].keys() == {"disc", "star"}
     for one in planned["timed"].values():
         # Not more than there are in a shard.

@@ -14,14 +14,25 @@ from tests.workflow.workplace import Workplace
 
 MODELS = ("tiny", "tiny_regular")
 SEEDS = {"train": (0, 1), "validation": (0,), "test": (0,)}
+FURTHER = {"other_salt": ("star",)}
+"""Splits beside these, each with its families; of one seed."""
 
 
 def model_onward(*models: str) -> set[str]:
     """Jobs from the training of some models to the report."""
-    jobs = {"report"}
+    jobs = {"leaderboard", "report"}
     for model in models:
+        jobs |= {f"cost {model}"}
         jobs |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
+        jobs |= {f"predict {model} {split}" for split in FURTHER}
     return jobs
+
+
+def split_onward(split: str, *families: str) -> set[str]:
+    """Jobs from the shards of a further split onward: no training, and nothing of the three."""
+    samples = {f"sample {split} {family} 0" for family in families}
+    predictions = {f"predict {model} {split}" for model in MODELS}
+    return samples | {f"merge {split}"} | predictions | {"leaderboard", "report"}
 
 
 def family_onward(*families: str) -> set[str]:
@@ -32,6 +43,9 @@ def family_onward(*families: str) -> set[str]:
         for family in families
         for seed in seeds
     }
+    for split, members in FURTHER.items():
+        jobs |= {f"sample {split} {family} 0" for family in families if family in members}
+        jobs |= {f"merge {split}" for family in families if family in members}
     return (
         jobs
         | {f"merge {split}" for split in SEEDS}
@@ -49,6 +63,12 @@ def penalty_onward(*families: str) -> set[str]:
 def freeze_physics(*families: str) -> set[str]:
     """Freezing of everything that solves: shards and penalty studies of some families."""
     shards = {f"shards/{split}/{family}" for split in SEEDS for family in families}
+    shards |= {
+        f"shards/{split}/{family}"
+        for split, members in FURTHER.items()
+        for family in families
+        if family in members
+    }
     return freeze(*shards, *(f"penalty/{family}" for family in families))
 
 
@@ -120,6 +140,14 @@ def _model_added(work: Workplace) -> None:
     work.config["models"]["third"] = work.config["models"]["tiny"]
 
 
+def _split_added(work: Workplace) -> None:
+    work.config["splits"]["more"] = {"geometries": ["disc"], "seeds": [0], "samples_per_shard": 2}
+
+
+def _medium_of_a_split(work: Workplace) -> None:
+    work.config["splits"]["other_salt"]["medium"] = {"debye_length": 6.0}
+
+
 def _shard_deleted(work: Workplace) -> None:
     work.result("shards/train/disc/seed1.nc").unlink()
 
@@ -146,10 +174,14 @@ ROWS = [
     Row(
         "solver code",
         _solver_code,
-        freeze("floor") | freeze_physics("disc", "star") | family_onward("disc", "star"),
+        freeze("floor", "solver_cost") | freeze_physics("disc", "star") | family_onward("disc", "star"),
     ),
     Row("comments and docstrings", _comments_and_docstrings, set()),
-    Row("analysis bands", _bands, freeze("analysis") | {"analyse tiny", "analyse tiny_regular", "report"}),
+    Row(
+        "analysis bands",
+        _bands,
+        freeze("analysis", "leaderboard") | {"analyse tiny", "analyse tiny_regular", "leaderboard", "report"},
+    ),
     Row(
         "two more seeds of one family",
         _two_more_seeds,
@@ -159,7 +191,17 @@ ROWS = [
     ),
     Row("family added", _family_added, FAMILY_ADDED | family_onward("ellipse")),
     Row("ranges of a family", _ranges_of_a_family, freeze_physics("star") | family_onward("star")),
-    Row("model added", _model_added, freeze("models/third") | model_onward("third")),
+    Row("model added", _model_added, freeze("models/third", "leaderboard") | model_onward("third")),
+    Row(
+        "split added",
+        _split_added,
+        freeze("shards/more/disc", "merge/more", "leaderboard") | split_onward("more", "disc"),
+    ),
+    Row(
+        "medium of a split",
+        _medium_of_a_split,
+        freeze("shards/other_salt/star") | split_onward("other_salt", "star"),
+    ),
     Row("shard deleted", _shard_deleted, {"sample train disc 1", "merge train"}),
     Row("shard corrupted", _shard_corrupted, {"sample test star 0", "merge test"}),
 ]

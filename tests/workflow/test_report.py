@@ -44,10 +44,10 @@ def test_page_has_every_figure_with_a_caption(finished: Workplace) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
     categories = embedded(page, "categories")
-    assert set(categories) == {"Report", "Networks", "Penalty study"}
+    assert set(categories) == {"Report", "Networks", "Penalty study", "Leaderboard"}
     assert {model: sorted(paths) for model, paths in categories["Networks"].items()} == figures(finished)
     results = embedded(page, "results")
-    assert len(results) == 2 + sum(len(paths) for paths in figures(finished).values())
+    assert len(results) == 3 + sum(len(paths) for paths in figures(finished).values())
     for path, result in results.items():
         assert len(re.sub("<[^>]*>", "", result["caption"])) > 50, f"{path} has no caption"
     assert results["results/analysis/tiny/training.svg"]["labels"] == {

@@ -11,6 +11,7 @@ import pytest
 
 from debye.store import open_dataset
 from tests.workflow.rerun_table import (
+    FURTHER,
     MODELS,
     ROWS,
     SEEDS,
@@ -36,7 +37,7 @@ def test_row_of_the_table(row: Row, finished: Workplace) -> None:
 
 def test_solver_code_that_gives_the_same_samples_trains_nothing_again(finished: Workplace) -> None:
     append(finished.source / "physics" / "solve.py", "\nEDITED = 1\n")
-    planned = freeze("floor") | freeze_physics("disc", "star") | family_onward("disc", "star")
+    planned = freeze("floor", "solver_cost") | freeze_physics("disc", "star") | family_onward("disc", "star")
     assert finished.planned() == planned
     assert finished.run() == {job for job in planned if not job.startswith(("train", "predict"))}
     assert finished.planned() == set()
@@ -53,14 +54,15 @@ def test_learning_code(finished: Workplace) -> None:
 
 def test_analysis_code(finished: Workplace) -> None:
     append(finished.source / "analysis" / "errors.py", "\nEDITED = 1\n")
-    expected = freeze("analysis", "penalty", "report") | {"analyse tiny", "analyse tiny_regular"}
+    expected = freeze("analysis", "leaderboard", "penalty", "report")
+    expected |= {"analyse tiny", "analyse tiny_regular", "leaderboard"}
     assert finished.planned() == expected | penalty_onward()
 
 
 @pytest.mark.parametrize("library", ["scipy", "pyamg"])
 def test_library_of_the_solver(finished: Workplace, library: str) -> None:
     finished.install(library, "99.0")
-    frozen = freeze("floor") | freeze_physics("disc", "star")
+    frozen = freeze("floor", "solver_cost") | freeze_physics("disc", "star")
     assert finished.planned() == frozen | family_onward("disc", "star")
 
 
@@ -71,7 +73,8 @@ def test_library_of_the_networks(finished: Workplace) -> None:
 
 def test_library_of_the_format_trains_nothing_again(finished: Workplace) -> None:
     finished.install("netCDF4", "99.0")
-    merged = freeze(*(f"merge/{split}" for split in SEEDS)) | {f"merge {split}" for split in SEEDS}
+    splits = (*SEEDS, *FURTHER)
+    merged = freeze(*(f"merge/{split}" for split in splits)) | {f"merge {split}" for split in splits}
     assert finished.run() == merged
     with open_dataset(finished.result("dataset/test.nc")) as dataset:
         assert "netCDF4 99.0" in dataset.attrs["source"]
@@ -149,7 +152,9 @@ def test_damaged_shard_is_moved_aside_and_made_again(finished: Workplace) -> Non
     assert "MissingOutput" not in said
     assert finished.result("shards/test/star/seed0.nc.corrupt")
     again = {"sample test star 0", "merge test"}
-    behind = {"floor test"} | {job for job in model_onward(*MODELS) if not job.startswith("train")}
+    behind = {"floor test", "leaderboard", "report"} | {f"cost {model}" for model in MODELS}
+    behind |= {f"{job} test" for job in ("predict tiny", "predict tiny_regular")}
+    behind |= {f"analyse {model}" for model in MODELS}
     assert finished.planned() == again | behind
     assert finished.run() == again
     assert finished.planned() == set()

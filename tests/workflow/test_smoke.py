@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xarray as xr
 
 from debye.config import load_config
 from debye.frozen import slices
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.workflow
 
 def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace) -> None:
     config = load_config(ROOT / "workflow" / "scenarios" / "smoke.yaml")
-    expected = {f"freeze {name}" for name in slices(config)} | {"floor test", "penalty_study", "report"}
+    expected = {f"freeze {name}" for name in slices(config)} | {"floor test", "penalty_study"}
+    expected |= {"leaderboard", "report"} | {f"cost {model}" for model in config.models}
     expected |= {f"penalty_family {family}" for family in config.studied}
     for split, members in config.splits.items():
         expected |= {f"merge {split}"} | {
@@ -30,6 +32,7 @@ def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace
         }
     for model in config.models:
         expected |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
+        expected |= {f"predict {model} {split}" for split in config.further_splits}
     assert jobs_in(finished_once[1]) == expected
     # What `debye plan` announces.
     assert Counter(job.split()[0] for job in expected) == jobs(config)
@@ -46,6 +49,30 @@ def test_results_are_where_the_contract_says(finished: Workplace) -> None:
             assert finished.result(name).stat().st_size > 0
         assert finished.result(f"predictions/{model}/test.nc")
         assert finished.result(f"analysis/{model}/metrics.nc")
+    with xr.open_dataset(finished.result("predictions/tiny/other_salt.nc")) as salty:
+        assert salty.attrs["medium_differs"] == "debye_length"
+    with open_dataset(finished.result("dataset/other_salt.nc")) as salty:
+        assert (salty["debye_length"].values == 4.0).all()
+
+
+def test_leaderboard_is_made_and_shown(finished: Workplace) -> None:
+    board = json.loads(finished.result("leaderboard/leaderboard.json").read_text(encoding="utf-8"))
+    assert [one["split"] for one in board["splits"]] == ["test", "other_salt"]
+    assert {(row["model"], row["split"]) for row in board["rows"]} == {
+        (model, split) for model in ("tiny", "tiny_regular") for split in ("test", "other_salt")
+    }
+    for one in board["models"]:
+        assert one["latency_seconds"] > 0
+        # On one machine in one job, each with one thread.
+        assert one["threads"] == one["solver"]["threads"] == 1
+        assert one["solver"]["cold_seconds"] > one["solver"]["warm_seconds"] > 0
+        assert one["training"]["steps"] == 6
+    text = finished.result("leaderboard/leaderboard.md").read_text(encoding="utf-8")
+    page = html.unescape(finished.result("report/index.html").read_text(encoding="utf-8"))
+    for model in ("tiny", "tiny_regular"):
+        assert f"| {model} |" in text
+    assert "Networks on the test split" in page
+    assert "more salt" in page
 
 
 def test_penalty_study_is_made_and_shown(finished: Workplace) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 try:
-    from debye.config import Config
+    from debye.config import MAIN_SPLITS, Config
     from debye.errors import ConfigError, DebyeError
     from debye.frozen import slices
     from debye.preflight import check_start
@@ -60,14 +60,18 @@ onstart:
 
 
 wildcard_constraints:
-    split="train|validation|test",
+    split="|".join(CONFIG.splits),
     geometry="[a-z][a-z0-9_]*",
     model="[a-z][a-z0-9_]*",
     seed=r"\d+",
 
 
-# What every job behind the merges takes as input, see dataset.smk.
-DIGESTS = [f"results/dataset/{split}.digest" for split in CONFIG.splits]
+# What every job behind the merges takes as input, see dataset.smk. The splits beside these three are for predictions
+# alone: a further one must not touch what is behind the three.
+DIGESTS = [f"results/dataset/{split}.digest" for split in MAIN_SPLITS]
+
+# The splits on which the networks are compared.
+COMPARED = ["test", *CONFIG.further_splits]
 
 
 def growing(least):
@@ -111,6 +115,17 @@ def shards_of(split):
     ]
 
 
+def digests_of_prediction(wildcards):
+    """Digests of the splits that a prediction feels: its own, and two through the network."""
+    splits = dict.fromkeys(["train", "validation", wildcards.split])
+    return [f"results/dataset/{split}.digest" for split in splits]
+
+
+def medium_option(wildcards):
+    """A split beside the three may be in another medium than the networks were trained in."""
+    return "" if wildcards.split in MAIN_SPLITS else "--any-medium"
+
+
 def shards_to_merge(wildcards):
     """Shards of the split that is merged."""
     return shards_of(wildcards.split)
@@ -126,6 +141,10 @@ def folder_made(wildcards, output):
     return str(Path(output[0]).parent)
 
 
-def folder_shown(wildcards, input):
-    """Folder of the penalty study that the report shows."""
-    return str(Path(input.penalty[0]).parent)
+def folder_shown(name):
+    """A parameter: the folder of the results that the report shows under this name of its input."""
+
+    def folder(wildcards, input):
+        return str(Path(input[name][0]).parent)
+
+    return folder

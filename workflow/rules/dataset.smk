@@ -46,6 +46,9 @@ rule floor:
         "results/logs/floor/{split}.log",
     benchmark:
         "results/benchmarks/floor/{split}.tsv"
+    wildcard_constraints:
+        # Solved again in the configuration's medium: that of these splits, and not of every further one.
+        split="|".join(MAIN_SPLITS),
     conda:
         "../../envs/debye.yaml"
     threads: 1
@@ -60,4 +63,4 @@ rule floor:
 rule dataset:
     input:
         datasets=expand("results/dataset/{split}.nc", split=CONFIG.splits),
-        digests=DIGESTS,
+        digests=expand("results/dataset/{split}.digest", split=CONFIG.splits),

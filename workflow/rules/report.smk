@@ -5,8 +5,9 @@ rule report:
     input:
         frozen="results/frozen/report.json",
         analyses=expand("results/analysis/{model}", model=CONFIG.models),
-        digests=DIGESTS,
+        digests=expand("results/dataset/{split}.digest", split=CONFIG.splits),
         penalty=rules.penalty_study.output,
+        leaderboard=rules.leaderboard.output,
     output:
         page=report(
             "results/report/index.html",
@@ -23,7 +24,8 @@ rule report:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        penalty=folder_shown,
+        penalty=folder_shown("penalty"),
+        leaderboard=folder_shown("leaderboard"),
     shell:
-        "debye report {input.analyses} --frozen {input.frozen} --penalty {params.penalty} -o {output.page}"
-        " 2>&1 | tee {log}"
+        "debye report {input.analyses} --frozen {input.frozen} --penalty {params.penalty}"
+        " --leaderboard {params.leaderboard} -o {output.page} 2>&1 | tee {log}"

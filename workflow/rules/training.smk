@@ -1,4 +1,5 @@
-# Networks: trained on the training split, judged on the validation split, asked about the test split.
+# Networks: trained on the training split, judged on the validation split, asked about the test split
+# and every further one.
 
 
 rule train:
@@ -35,7 +36,7 @@ rule predict:
     input:
         checkpoint="results/models/{model}/checkpoint.safetensors",
         dataset=ancient("results/dataset/{split}.nc"),
-        digests=DIGESTS,
+        digests=digests_of_prediction,
     output:
         prediction="results/predictions/{model}/{split}.nc",
     log:
@@ -48,5 +49,8 @@ rule predict:
     resources:
         mem_mb=growing(8000),
         runtime=growing(120),
+    params:
+        medium=medium_option,
     shell:
-        "debye predict {input.dataset} --model {input.checkpoint} -o {output.prediction} 2>&1 | tee {log}"
+        "debye predict {input.dataset} --model {input.checkpoint} {params.medium} -o {output.prediction}"
+        " 2>&1 | tee {log}"

@@ -115,9 +115,13 @@ def value_of(node: dict[str, Any], definitions: dict[str, Any]) -> str:
         return (
             f"{'name' if names is None else value_of(names, definitions)} → {value_of(members, definitions)}"
         )
-    words = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true`, `false`"}[
-        node["type"]
-    ]
+    words = {
+        "integer": "integer",
+        "number": "number",
+        "string": "text",
+        "boolean": "`true`, `false`",
+        "null": "`null`",
+    }[node["type"]]
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
     limits = [f"{sign} {node[limit]:g}" for limit, sign in signs.items() if limit in node]
     return " ".join([words, ", ".join(limits)]).strip()

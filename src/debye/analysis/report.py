@@ -13,8 +13,9 @@ import jinja2
 import xarray as xr
 
 from debye import provenance, store
-from debye.analysis import curves, figures, penalty_figure
+from debye.analysis import curves, figures, leaderboard_figure, leaderboard_text, penalty_figure
 from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.leaderboard import read_leaderboard
 from debye.analysis.penalty import read_study
 from debye.analysis.style import data_uri
 from debye.analysis.verdict import verdict
@@ -41,7 +42,13 @@ class Analysed:
     gallery: xr.Dataset
 
 
-def write_report(frozen: ReportSlice, analyses: list[Path], out: Path, penalty: Path | None = None) -> None:
+def write_report(
+    frozen: ReportSlice,
+    analyses: list[Path],
+    out: Path,
+    penalty: Path | None = None,
+    leaderboard: Path | None = None,
+) -> None:
     """Write the report of one or more analyses as a single HTML page that needs no network.
 
     Parameters
@@ -54,6 +61,8 @@ def write_report(frozen: ReportSlice, analyses: list[Path], out: Path, penalty: 
         The page, written whole or not at all.
     penalty : Path, optional
         Folder that `debye.analysis.penalty.make_study` wrote.
+    leaderboard : Path, optional
+        Folder that `debye.analysis.leaderboard.make_leaderboard` wrote.
 
     Raises
     ------
@@ -65,7 +74,18 @@ def write_report(frozen: ReportSlice, analyses: list[Path], out: Path, penalty: 
     if len(set(models)) < len(models):
         raise FormatError(explain("report", f"networks {models}", "each once", "name every analysis once"))
     studied = None if penalty is None else read_penalty(penalty)
-    store.write_text(out, page(frozen, read, studied))
+    compared = None if leaderboard is None else show_leaderboard(read_leaderboard(leaderboard))
+    store.write_text(out, page(frozen, read, studied, compared))
+
+
+def show_leaderboard(found: dict[str, Any]) -> dict[str, Any]:
+    """Figure and tables of a leaderboard."""
+    return {
+        "image": data_uri(leaderboard_figure.draw(found)),
+        "models": leaderboard_text.models_table(found),
+        "splits": leaderboard_text.splits_table(found),
+        "notes": (leaderboard_text.NOTE, leaderboard_text.FACTOR_NOTE),
+    }
 
 
 def read_penalty(folder: Path) -> dict[str, Any]:
@@ -104,7 +124,12 @@ def read_analysis(folder: Path) -> Analysed:
     return Analysed(model, summary, *loaded)
 
 
-def page(frozen: ReportSlice, read: list[Analysed], penalty: dict[str, Any] | None = None) -> str:
+def page(
+    frozen: ReportSlice,
+    read: list[Analysed],
+    penalty: dict[str, Any] | None = None,
+    leaderboard: dict[str, Any] | None = None,
+) -> str:
     """HTML text of the report."""
     metrics = {one.model: one.metrics for one in read}
     drawn = sum(min(frozen.report.gallery, count) for one in read for count in _counts(one))
@@ -145,6 +170,7 @@ def page(frozen: ReportSlice, read: list[Analysed], penalty: dict[str, Any] | No
         by_family=data_uri(curves.error_by_family(metrics, first)),
         training=data_uri(curves.training_curve(metrics)),
         penalty=penalty,
+        leaderboard=leaderboard,
     )
 
 

@@ -26,7 +26,7 @@ from debye.learning.batch import Batch
 from debye.learning.stop import deaf
 from debye.networks import Training
 from debye.parameters import Grid, Medium
-from debye.schema import grid_of
+from debye.schema import grid_of, medium_of
 from debye.seeds import generator
 from debye.store import BLOCK, content_digest, open_dataset
 
@@ -63,7 +63,7 @@ class Samples(Dataset[Batch]):
             self.length = int(dataset.sizes["sample"])
             if self.length == 0:
                 raise FormatError(explain(str(path), "no samples", "at least one", "make the file anew"))
-            self.medium = _one_medium(dataset, str(path))
+            self.medium = medium_of(dataset, str(path))
             self.digest = str(dataset.attrs.get("content_digest") or content_digest(dataset))
         self._file: h5py.File | None = None
         self._process = -1
@@ -155,38 +155,40 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _one_medium(dataset: Any, where: str) -> Medium:
-    values = {}
-    for name in Medium.model_fields:
-        found = np.unique(dataset[name].values)
-        if len(found) > 1:
-            raise FormatError(
-                explain(
-                    f"{where}: {name}",
-                    found.tolist(),
-                    "one medium in a data set",
-                    "train on one medium at a time",
-                )
-            )
-        values[name] = found[0].item() if isinstance(found[0], np.generic) else found[0]
-    return Medium(**values)
-
-
-def require_same_problem(samples: Samples, grid: Grid, medium: Medium, whose: str) -> None:
+def require_same_problem(
+    samples: Samples, grid: Grid, medium: Medium, whose: str, any_medium: bool = False
+) -> list[str]:
     """Make sure that samples lie on this grid and in this medium.
+
+    Parameters
+    ----------
+    samples : Samples
+    grid, medium
+        What they should have.
+    whose : str
+        Whose grid and medium these are, in messages.
+    any_medium : bool
+        Let another medium pass.
+
+    Returns
+    -------
+    list of str
+        Keys in which the medium differs; none but with `any_medium`.
 
     Raises
     ------
     FormatError
         If they do not.
     """
+    differ = [name for name in Medium.model_fields if getattr(samples.medium, name) != getattr(medium, name)]
     for what, found, expected in (("grid", samples.grid, grid), ("medium", samples.medium, medium)):
-        if found != expected:
+        if found != expected and not (what == "medium" and any_medium):
             raise FormatError(
                 explain(
                     f"{samples.path}: {what}", found, f"{expected} of {whose}", "use data of the same problem"
                 )
             )
+    return differ
 
 
 def order(seed: int, epoch: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from debye.errors import ConfigError, explain
+from debye.provenance import processor
 
 
 def choose_device(name: str) -> torch.device:
@@ -57,16 +56,8 @@ def described(device: torch.device, processes: int = 1) -> str:
         name = torch.cuda.get_device_name(device)
     else:
         threads = torch.get_num_threads()
-        name = f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
+        name = f"{processor()}, {threads} thread{'s' if threads > 1 else ''}"
     return name if processes == 1 else f"{processes} × {name}"
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 @contextlib.contextmanager

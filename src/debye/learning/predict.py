@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -31,7 +32,9 @@ from debye.store import BLOCK, atomic, open_dataset
 IDENTITY = ("geometry", "seed", "index")
 
 
-def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str = "auto") -> None:
+def predict_dataset(
+    checkpoint_file: Path, dataset: Path, out: Path, device: str = "auto", any_medium: bool = False
+) -> None:
     """Predict the regular potential of every sample of a data set.
 
     Parameters
@@ -46,6 +49,10 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
         taken off in float64, so that the error of w is the error of u.
     device : {"auto", "cpu", "cuda"}
         Where the network runs: "auto" and "cuda" take all GPUs, which share the blocks of samples.
+    any_medium : bool
+        Take a data set in another medium than the network was trained in. What is known in closed form (Coulomb and
+        singular parts, images of the charges) is that of the data set's own medium; the attribute `medium_differs`
+        of the file names the keys.
 
     Raises
     ------
@@ -57,15 +64,19 @@ def predict_dataset(checkpoint_file: Path, dataset: Path, out: Path, device: str
     devices = choose_devices(device)
     record, model = checkpoint.load(checkpoint_file)
     samples = Samples(dataset)
-    require_same_problem(samples, record.grid, record.medium, f"the checkpoint {checkpoint_file}")
+    whose = f"the checkpoint {checkpoint_file}"
+    differ = require_same_problem(samples, record.grid, record.medium, whose, any_medium)
+    encoding = replace(record.encoding(), medium=samples.medium)
     replicas = [place(copy.deepcopy(model), where) for where in devices]
     blocks = track(samples.blocks(), -(-len(samples) // BLOCK), "predicting blocks")
     seconds, start = 0.0, 0
     with atomic(out) as temporary, netCDF4.Dataset(temporary, "w") as file:
         _prepare(file, record, samples)
+        if differ:
+            file.setncattr("medium_differs", ", ".join(differ))
         with open_dataset(dataset) as labels:
             _copy_identity(file, labels)
-        for regular, taken in _predicted(blocks, replicas, record.encoding()):
+        for regular, taken in _predicted(blocks, replicas, encoding):
             seconds += taken
             _must_be_finite(regular, start, dataset, checkpoint_file)
             file["regular_potential"][start : start + len(regular)] = regular.astype("f4")
@@ -83,7 +94,7 @@ def _predicted(
     are replicas is in memory.
     """
     if len(replicas) == 1:
-        yield from (_regular(block, replicas[0], encoding) for block in blocks)
+        yield from (regular_potential(block, replicas[0], encoding) for block in blocks)
         return
     free: SimpleQueue[nn.Module] = SimpleQueue()
     for replica in replicas:
@@ -92,7 +103,7 @@ def _predicted(
     def by_a_free_one(block: Batch) -> tuple[NDArray[np.float64], float]:
         replica = free.get()
         try:
-            return _regular(block, replica, encoding)
+            return regular_potential(block, replica, encoding)
         finally:
             free.put(replica)
 
@@ -109,7 +120,10 @@ def _predicted(
 
 
 @torch.no_grad()
-def _regular(batch: Batch, model: nn.Module, encoding: Encoding) -> tuple[NDArray[np.float64], float]:
+def regular_potential(
+    batch: Batch, model: nn.Module, encoding: Encoding
+) -> tuple[NDArray[np.float64], float]:
+    """Regular potential of a batch, (b, x, y[, z]), in memory of the CPU, and the seconds from batch to potential."""
     begun = time.perf_counter()
     there = batch.to(next(model.parameters()).device)
     channels = encoding.channels(there).contiguous(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ part.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ import xarray as xr
 
 from debye import schema
 from debye.errors import FormatError, explain
-from debye.frozen import FloorSlice
+from debye.frozen import Equation, FloorSlice
+from debye.parameters import Grid
 from debye.physics.charges import PointCharges
 from debye.physics.problem import SHAPES, Problem
 from debye.physics.shapes import Shape
@@ -34,14 +36,16 @@ def make_floor(part: FloorSlice, dataset: Path, out: Path) -> None:
     Raises
     ------
     FormatError
-        If the data set lies on another grid than the configuration's, or its shapes are not Debye's own.
+        If the data set has another grid or medium than the configuration's, or its shapes are not Debye's own.
     """
     labels = open_dataset(dataset)
-    found = schema.grid_of(labels)
-    if found != part.equation.grid:
-        raise FormatError(
-            explain(f"{dataset}: grid", found, str(part.equation.grid), "run the workflow again")
-        )
+    equation = part.equation
+    for what, found, expected in (
+        ("grid", schema.grid_of(labels), equation.grid),
+        ("medium", schema.medium_of(labels, str(dataset)), equation.medium),
+    ):
+        if found != expected:
+            raise FormatError(explain(f"{dataset}: {what}", found, str(expected), "run the workflow again"))
     chosen = np.unique(np.linspace(0, labels.sizes["sample"] - 1, part.floor.samples).round().astype(int))
     subset = (
         labels[["regular_potential", "level_set", "geometry", "seed", "index"]].isel(sample=chosen).load()
@@ -65,19 +69,36 @@ def _references(part: FloorSlice, described: xr.Dataset) -> Iterator[np.ndarray]
     equation, refine = part.equation, part.floor.refine
     grid = equation.grid.refined(refine)
     every = (slice(None, None, refine),) * grid.dim
-    parameters = schema.parameter_names(described)
     for number in range(described.sizes["sample"]):
-        row = described.isel(sample=number)
-        count = int(row["charge_count"])
-        charges = PointCharges(row["charge_position"].values[:count], row["charge_value"].values[:count])
-        names = parameters[str(row["geometry"].values)]
-        shape = rebuild_shape(dict(zip(names, row["geometry_parameter"].values.tolist(), strict=False)))
-        problem = Problem(grid, shape, charges, equation.medium, equation.boundary)
+        problem = problem_of(described, number, equation, grid)
         yield solve(problem, equation.solver.rtol, solver=equation.solver).regular[every]
+
+
+def problem_of(described: xr.Dataset, number: int, equation: Equation, grid: Grid) -> Problem:
+    """Problem behind a sample of a data set, on any grid.
+
+    Parameters
+    ----------
+    described : xarray.Dataset
+        Samples in the format; their fields are not needed.
+    number : int
+        Which of them.
+    equation : Equation
+        Medium and boundary.
+    grid : Grid
+    """
+    row = described.isel(sample=number)
+    count = int(row["charge_count"])
+    charges = PointCharges(row["charge_position"].values[:count], row["charge_value"].values[:count])
+    names = schema.parameter_names(described)[str(row["geometry"].values)]
+    shape = rebuild_shape(dict(zip(names, row["geometry_parameter"].values.tolist(), strict=False)))
+    return Problem(grid, shape, charges, equation.medium, equation.boundary)
 
 
 def rebuild_shape(parameters: dict[str, float]) -> Shape:
     """Make one of Debye's shapes from its flat parameters, the reverse of `solution.shape_parameters`.
+
+    Parameters that are NaN are padding: a data set names as many as the family's largest molecule has.
 
     Examples
     --------
@@ -86,6 +107,8 @@ def rebuild_shape(parameters: dict[str, float]) -> Shape:
     """
     grouped: dict[str, list[float]] = {}
     for name, value in parameters.items():
+        if math.isnan(value):
+            continue
         several = re.match("(center|centers|semi_axes|amplitudes|phases|radii)_", name)
         grouped.setdefault(several[1] if several else name, []).append(value)
     single = ("radius", "angle", "probe_radius")

@@ -33,9 +33,10 @@ from debye.physics.assembly import Discretisation, Load, Variant, discretise
 from debye.physics.charges import PointCharges
 from debye.physics.conditioning import MOST_PLAIN, RTOL, iterate, spectrum, symmetric_part
 from debye.physics.cut import Cut, find_cut
+from debye.physics.drawing import draw_shape
 from debye.physics.exact import ball_regular_potential, disc_regular_potential
 from debye.physics.problem import Problem
-from debye.physics.sampling import draw_charges, draw_shape
+from debye.physics.sampling import draw_charges
 from debye.physics.shapes import Ball, Shape
 from debye.physics.solve import solve
 from debye.progress import track
@@ -143,8 +144,8 @@ def _draw(part: PenaltySlice, geometry: int, grids: list[Grid]) -> tuple[Shape, 
     reason: GeometryError | None = None
     for attempt in range(part.max_draws):
         words = (part.root_seed, "penalty", part.geometry, geometry, attempt)
-        shape = draw_shape(part.family, part.dim, generator(*words, "shape"))
         try:
+            shape = draw_shape(part.family, part.dim, generator(*words, "shape"))
             for grid in grids if isinstance(shape, Ball) else (*grids, _finest(grids)):
                 find_cut(grid, shape)
             return shape, draw_charges(shape, part.family, grids[0], generator(*words, "charges"))[0]

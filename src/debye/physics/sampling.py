@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 
 from debye import schema
 from debye.errors import DebyeError, GeometryError, SolveError, explain
-from debye.families import BallFamily, EllipsoidFamily, Family, StarFamily
+from debye.families import Family
 from debye.frozen import ShardSlice
 from debye.parameters import Grid
 from debye.physics.charges import PointCharges
 from debye.physics.depth import distance_inside
+from debye.physics.drawing import draw_shape, parameter_names, parameter_row
 from debye.physics.problem import Problem
-from debye.physics.shapes import Ball, Ellipsoid, Shape, Star
-from debye.physics.solution import Solution, sample_content, shape_parameters
+from debye.physics.shapes import Shape
+from debye.physics.solution import Solution, sample_content
 from debye.physics.solve import Prepared, prepare
 from debye.progress import track
 from debye.seeds import generator
@@ -65,39 +66,6 @@ class Draw:
     rejected_shapes: int
     rejected_charges: int
     rejected_solves: int
-
-
-def draw_shape(family: Family, dim: int, random: np.random.Generator) -> Shape:
-    """Draw a shape of a family.
-
-    Parameters
-    ----------
-    family : BallFamily, EllipsoidFamily or StarFamily
-        Ranges; every parameter is uniform in its range.
-    dim : int
-        Number of space dimensions.
-    random : numpy.random.Generator
-
-    Returns
-    -------
-    Shape
-    """
-    center = tuple(random.uniform(*family.offset, size=dim))
-    if isinstance(family, BallFamily):
-        return Ball(center, float(random.uniform(*family.radius)))
-    if isinstance(family, EllipsoidFamily):
-        longer = float(random.uniform(*family.semi_axis))
-        shorter = longer * float(random.uniform(*family.aspect))
-        return Ellipsoid(center, (longer, shorter), float(random.uniform(0.0, np.pi)))
-    return _draw_star(family, center, random)
-
-
-def _draw_star(family: StarFamily, center: tuple[float, ...], random: np.random.Generator) -> Star:
-    radius = float(random.uniform(*family.radius))
-    # High modes are damped like 1/k, so that the curvature does not grow with the number of modes.
-    modes = random.uniform(-1.0, 1.0, family.modes) / np.arange(2, family.modes + 2)
-    amplitudes = modes * random.uniform(*family.amplitude) / np.abs(modes).sum()
-    return Star(center, radius, tuple(amplitudes), tuple(random.uniform(0.0, 2 * np.pi, family.modes)))
 
 
 def draw_charges(
@@ -201,8 +169,8 @@ def _draw_prepared(part: ShardSlice, seed: int, group: int) -> tuple[Prepared, i
     reason: DebyeError | None = None
     for attempt in range(part.max_draws):
         random = generator(*_words(part, seed), "shape", group, attempt)
-        shape = draw_shape(part.family, equation.grid.dim, random)
         try:
+            shape = draw_shape(part.family, equation.grid.dim, random)
             # Room for charges is a property of the shape: a shape without it is refused here, with all its samples.
             probe = generator(*_words(part, seed), "room", group, attempt)
             charges, refused = draw_charges(shape, part.family, equation.grid, probe)
@@ -292,24 +260,23 @@ def make_shard(part: ShardSlice, seed: int, out: Path) -> None:
     """
     which = f"{part.split}/{part.geometry}/seed{seed}"
     grid, most = part.equation.grid, part.family.charges.count[1]
-    # Every shape of a family has the same parameters.
-    parameters = list(shape_parameters(draw_shape(part.family, grid.dim, np.random.default_rng(0))))
+    parameters = parameter_names(part.family, grid.dim)
     attributes = schema.root_attributes(
         f"Debye shard {which}", part.model_dump_json(), part.code, {part.geometry: parameters}
     )
     sizes = {"sample": part.samples, "charge": most, "parameter": len(parameters)}
     # `map` lets go of a draw before it asks for the next: no discretisation is held while another is set up.
-    contents = map(partial(_content, part, seed), samples(part, seed, range(part.samples)))
+    contents = map(partial(_content, part, seed, parameters), samples(part, seed, range(part.samples)))
     with one_thread(), streamed(out, grid, sizes, attributes) as put:
         for content in track(contents, part.samples, which):
             put(content)
 
 
-def _content(part: ShardSlice, seed: int, draw: Draw) -> dict[str, Any]:
+def _content(part: ShardSlice, seed: int, parameters: list[str], draw: Draw) -> dict[str, Any]:
     """Arrays of one sample of a shard, its charges padded to the family's most."""
     return sample_content(draw.solution, part.family.charges.count[1]) | {
         "geometry": [part.geometry],
-        "geometry_parameter": [list(shape_parameters(draw.solution.problem.solute).values())],
+        "geometry_parameter": [parameter_row(draw.solution.problem.solute, parameters)],
         "seed": [seed],
         "index": [draw.index],
         "rejected_shapes": [draw.rejected_shapes],

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from debye.config import Config, Split
+from debye.config import Config
 from debye.families import Family
 from debye.frozen import slices
 from debye.parameters import Grid
+from debye.splits import Split
 from debye.streaming import sample_bytes
 
 SHORTEST, LONGEST = 20 * 60.0, 60 * 60.0
@@ -199,8 +200,10 @@ def jobs(config: Config) -> dict[str, int]:
         "merge": len(config.splits),
         "floor": 1,
         "train": models,
-        "predict": models,
+        "predict": models * (1 + len(config.further_splits)),
         "analyse": models,
+        "cost": models,
+        "leaderboard": 1,
         "penalty_family": families,
         "penalty_study": 1,
         "report": 1,

@@ -12,7 +12,7 @@ from tests.workflow.slurm.cluster import CPU_NODES, GPU_NODE
 from tests.workflow.slurm.place import Place
 from tests.workflow.workplace import SMOKE, Workplace, same_samples
 
-ON_A_GPU = {"train", "predict"}
+ON_A_GPU = {"train", "predict", "cost"}
 
 
 def test_every_rule_ran_as_jobs_in_its_partition(
