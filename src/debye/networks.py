@@ -101,8 +101,14 @@ class Training(Model):
 
     epochs: int = Field(ge=1, description="passes over the training split")
     batch_size: int = Field(ge=1, description="samples a step")
+    samples: int | None = Field(
+        default=None, ge=1, description="train on so many samples only, evenly spread over the training split"
+    )
     learning_rate: Positive = Field(description="peak learning rate of AdamW")
     weight_decay: float = Field(default=1e-4, ge=0, description="decoupled weight decay of AdamW")
+    beta2: float = Field(
+        default=0.999, gt=0, lt=1, description="decay of AdamW's running mean of the squared gradients"
+    )
     warmup: float = Field(
         default=0.05, ge=0, lt=1, description="share of the steps with a rising learning rate"
     )

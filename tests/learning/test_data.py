@@ -138,3 +138,17 @@ def test_batches_go_on_after_the_step_where_they_stopped(mock_file: Callable[...
         assert turns is not None
         assert turns_again is not None
         assert torch.equal(turns, turns_again)
+
+
+def test_a_part_of_a_split_is_spread_evenly_over_it(mock_file: Callable[..., Path]) -> None:
+    path = mock_file(samples=10)
+    whole, part = Samples(path), Samples(path, most=4)
+    assert len(part) == 4
+    chosen = [0, 2, 5, 7]
+    assert torch.equal(part[2].regular, whole[5].regular)
+    (block,) = part.blocks(8)
+    assert torch.equal(block.regular, whole.__getitems__(chosen).regular)
+    part.hold()
+    assert torch.equal(part[3].level_set, whole[7].level_set)
+    with pytest.raises(FormatError, match="10 samples, expected at least the 11"):
+        Samples(path, most=11)

@@ -41,6 +41,8 @@ class Samples(Dataset[Batch]):
     ----------
     path : str or Path
         A netCDF file of `docs/data_format.md`.
+    most : int, optional
+        Take only so many of its samples, evenly spread over the file.
 
     Attributes
     ----------
@@ -53,18 +55,23 @@ class Samples(Dataset[Batch]):
     Raises
     ------
     FormatError
-        If the file is not in the format, holds no sample, or mixes media.
+        If the file is not in the format, holds no sample or fewer than `most`, or mixes media.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, most: int | None = None) -> None:
         self.path = Path(path)
         with open_dataset(self.path) as dataset:
             self.grid: Grid = grid_of(dataset)
             self.length = int(dataset.sizes["sample"])
             if self.length == 0:
                 raise FormatError(explain(str(path), "no samples", "at least one", "make the file anew"))
+            if most is not None and most > self.length:
+                expected = f"at least the {most} of training: samples"
+                raise FormatError(explain(str(path), f"{self.length} samples", expected, "lower that number"))
             self.medium = medium_of(dataset, str(path))
             self.digest = str(dataset.attrs.get("content_digest") or content_digest(dataset))
+        self._chosen = None if most is None else np.arange(most) * self.length // most
+        self.length = most or self.length
         self._file: h5py.File | None = None
         self._process = -1
         self._held: Batch | None = None
@@ -81,6 +88,8 @@ class Samples(Dataset[Batch]):
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Read samples, in the order asked for."""
+        if self._chosen is not None:
+            indices = self._chosen[list(indices)].tolist()
         if self._held is not None:
             chosen = torch.as_tensor(indices)
             return Batch(*(part[chosen] for part in self._held))

@@ -33,4 +33,4 @@ def adamw(model: nn.Module, training: Training) -> torch.optim.Optimizer:
         {"params": weights, "weight_decay": training.weight_decay},
         {"params": biases, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, training.beta2), fused=True)

@@ -73,7 +73,8 @@ def train(
         With status 143 or 75, the state saved, if SIGTERM or SIGUSR1 asks it to stop (`debye.learning.stop`).
     """
     with joined(device) as world, Stop() as stop:
-        learned, held_out = Samples(train_split), Samples(validation)
+        learned = Samples(train_split, frozen.network.training.samples)
+        held_out = Samples(validation)
         require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
         with reproducible(world.device):
             learner, current = begun(frozen, learned, held_out, state, world)
