@@ -238,20 +238,37 @@ def train(
 
 
 @cli.command()
-@click.argument("dataset", type=FILE)
-@click.option("--model", type=FILE, required=True, help="checkpoint.safetensors of a training.")
+@click.argument("what", type=FILE)
+@click.option(
+    "--model", type=FILE, help="checkpoint.safetensors of a training; without it the package's own network."
+)
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: all GPUs, or the CPU.")
 @click.option(
     "--any-medium", is_flag=True, help="Take data in another medium than the network was trained in."
 )
 @click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
-def predict(dataset: Path, model: Path, device: str, any_medium: bool, out: Path) -> None:
-    """Predict the potential of every sample of a data set."""
-    from debye.learning.predict import predict_dataset
+def predict(what: Path, model: Path | None, device: str, any_medium: bool, out: Path) -> None:
+    """Predict the potential of every sample of a data set, or of the problem in a YAML file.
 
-    _differ(dataset=dataset, model=model, out=out)
+    WHAT is a data set, or a problem as for `debye solve`. How wrong a prediction may be, no one says yet: the model
+    card and the leaderboard tell how wrong they were on test sets.
+    """
+    from debye.learning.predict import predict_dataset
+    from debye.learning.shipped import predict_problem, shipped
+
+    _differ(what=what, model=model, out=out)
+    checkpoint = shipped() if model is None else model
+    if what.suffix in (".yaml", ".yml"):
+        from debye.physics.problem import load_problem
+        from debye.physics.unsolved import unsolved
+        from debye.store import write
+
+        problem = load_problem(what)
+        with only_writer(out):
+            write(predict_problem(checkpoint, unsolved(problem), problem.boundary, device), out)
+        return
     with only_writer(out):
-        predict_dataset(model, dataset, out, device=device, any_medium=any_medium)
+        predict_dataset(checkpoint, what, out, device=device, any_medium=any_medium)
 
 
 @cli.command()
@@ -295,6 +312,20 @@ def leaderboard(frozen: Path, predictions: Path, datasets: Path, costs: Path, ou
 
     with only_writer(out):
         make_leaderboard(LeaderboardSlice.load(frozen), predictions, datasets, costs, out)
+
+
+@cli.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("--leaderboard", type=FILE, required=True, help="Folder of the leaderboard of its experiment.")
+@click.option("--experiment", required=True, help="How to repeat it, for the card.")
+@click.option("-o", "--out", type=TARGET, required=True, help="Markdown file to write.")
+def card(checkpoint: Path, leaderboard: Path, experiment: str, out: Path) -> None:
+    """Write the model card of a network, from its checkpoint and the leaderboard of its experiment."""
+    from debye.analysis.card import write_card
+
+    _differ(checkpoint=checkpoint, out=out)
+    with only_writer(out):
+        write_card(checkpoint, leaderboard, experiment, out)
 
 
 @cli.command()
