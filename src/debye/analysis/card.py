@@ -123,8 +123,8 @@ def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: s
             f"{record['train_samples']} samples, {record['steps']} steps of {training['batch_size']}, "
             f"{record['seconds'] / 60:.0f} minutes on {record['device']}; the weights are those after epoch "
             f"{record['best_epoch']} of {training['epochs']}, the best on the validation split. "
-            f"To repeat it: {experiment}. Training seed {training['seed']}; digest of the training split {record['train_digest']}; "
-            f"{record['source']}, {record['date_created'][:10]}."
+            f"To repeat it: {experiment}. Training seed {training['seed']}; digest of the training split "
+            f"{record['train_digest']}; {record['source']}, {record['date_created'][:10]}."
         ),
         configuration=json.dumps(network, indent=1, ensure_ascii=False),
     )

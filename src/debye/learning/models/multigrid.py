@@ -18,11 +18,15 @@ All of it is linear in the charges but for the sinh, which is odd: superposition
 u(−q) = −u(q) always. There is no bias and no activation on the path of the charges; gates from the shape multiply it.
 The network computes in kT/e, not in units of the training split, because sinh asks for that.
 
-====================================  ==========  =============================
-channels/coarse/halvings/cycles       parameters  multiply-adds a sample (65²)
-====================================  ==========  =============================
-8 / 16 / 5 / 3                        see         `debye leaderboard`
-====================================  ==========  =============================
+=====================================  ==========  =================================
+channels/coarse/halvings/cycles/gates  parameters  multiply-adds a sample (65² nodes)
+=====================================  ==========  =================================
+8 / 16 / 5 / 3 / 8                     0.176 M     0.083 G
+4 / 8 / 5 / 2 / 4                      0.030 M     0.016 G
+2 / 4 / 5 / 2 / 4                      0.009 M     0.006 G
+=====================================  ==========  =================================
+
+The coarsest grid has 3² nodes: every node of the output sees the whole box.
 """
 
 from __future__ import annotations
