@@ -89,6 +89,17 @@ penalty: $(READY)  ## the full penalty study, a quarter of an hour, for docs/pen
 	@cp results/full_penalty/results/penalty/penalty.svg docs/figures/
 	@cp results/full_penalty/results/penalty/recommendation.md docs/penalty_recommendation.md
 
+.PHONY: experiments
+experiments: $(READY)  ## the experiments of docs/experiments.md, two hours of two cores: its tables, and the weights of the package
+	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
+	    --configfile workflow/scenarios/experiments.yaml --directory results/experiments --set-threads train=1 \
+	    --prioritize results/models/multigrid/checkpoint.safetensors
+	@cp results/experiments/results/leaderboard/leaderboard.md docs/experiments_leaderboard.md
+	@cp results/experiments/results/leaderboard/error_against_parameters.svg docs/figures/
+	@cp results/experiments/results/models/multigrid/checkpoint.safetensors src/debye/weights/compact.safetensors
+	@$(BIN)/debye card src/debye/weights/compact.safetensors --leaderboard results/experiments/results/leaderboard \
+	    --experiment '`make experiments`' -o src/debye/weights/compact.md
+
 .PHONY: bench
 bench: $(READY)  ## Debye beside its peers, a quarter of an hour of an idle machine: benchmarks/results/solver.*
 	@$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
