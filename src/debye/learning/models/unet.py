@@ -14,7 +14,8 @@ enlarged one as further channels, and the level's first convolution reads both. 
 - Images keep their nodes (the paper's shrink by two at each convolution), and coarse nodes are every second fine node,
   as in `debye.learning.models.resnet`: a convolution with stride 2 in the place of the pooling, which would take the
   largest of four nodes around no node at all, and linear interpolation (`align_corners`) back up.
-- No normalisation layer and no dropout, for the reasons given there.
+- No normalisation layer and no dropout, for the reasons given there. Instead a level's second convolution is added to
+  what it reads and starts at zero, like the blocks there: without either, training hardly got under way.
 - Widths stop doubling at `MOST`. The paper's do not, and at 1024 channels, on 5×5 nodes, hold nearly all weights.
 
 Size at 65² nodes, with two channels in:
@@ -72,16 +73,18 @@ def receptive_field(architecture: networks.UNet) -> int:
 
 
 class Level(nn.Module):
-    """Two 3×3 convolutions, each followed by a ReLU: (b, inputs, x, y) → (b, outputs, x, y)."""
+    """Two 3×3 convolutions, the second added to what it reads: (b, inputs, x, y) → (b, outputs, x, y)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = convolution(inputs, outputs)
         self.second = convolution(outputs, outputs)
+        nn.init.zeros_(self.second.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """Shape (b, inputs, x, y) to (b, outputs, x, y)."""
-        result: Tensor = self.second(self.first(image).relu()).relu()
+        first = self.first(image).relu()
+        result: Tensor = (first + self.second(first)).relu()
         return result
 
 
