@@ -37,8 +37,9 @@ GROUND = (
     "streaming.py",
     "merging.py",
 )
-"""What every layer stands on; every sample passes through `progress.py` and `workers.py`. `cli.py`, `ending.py`,
-`locks.py`, `preflight.py`, `placement.py`, `cluster.py`, `worker_jobs.py`, `info.py` and `planning` decide nothing."""
+"""What every layer stands on; every sample passes through `progress.py` and `workers.py`. `cli.py`, `stages.py`,
+`arguments.py`, `ending.py`, `locks.py`, `preflight.py`, `placement.py`, `cluster.py`, `worker_jobs.py`, `info.py` and
+`planning` decide nothing."""
 
 LAYERS = ("physics", "learning", "analysis")
 

@@ -1,0 +1,74 @@
+"""Arguments that several commands share: files to read and to write, devices, and where the work is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from debye.errors import ConfigError, explain
+
+FILE = click.Path(path_type=Path)
+
+
+class Target(click.Path):
+    """A file to write: refused before any work if it is a folder or a device."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Path of the file, fit to be written."""
+        from debye.store import check_target
+
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        check_target(path)
+        return path
+
+
+class Where(click.ParamType[Any]):
+    """Short form of the configuration's section `dask`."""
+
+    name = "where"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Settings of `dask`; a default that is settings already stays as it is."""
+        from debye.placement import Dask
+
+        return Dask.parse(value) if isinstance(value, str) else value
+
+
+TARGET = Target()
+DEVICES = click.Choice(["auto", "cpu", "cuda"])
+DASK = click.option(
+    "--dask",
+    type=Where(),
+    default="in-process",
+    show_default=True,
+    metavar="WHERE",
+    help="Where the work is done, with the same bytes: in-process, local:N (N processes here), slurm:N (N Slurm "
+    "jobs); then ,memory=MB,runtime=MINUTES,patience=MINUTES of a worker.",
+)
+
+
+def differ(**paths: Path | None) -> None:
+    """Refuse to write one file over another of the same call.
+
+    Parameters
+    ----------
+    **paths : Path or None
+        Every file of the call by its name in messages; None where it was not given.
+
+    Raises
+    ------
+    ConfigError
+        If two are one file.
+
+    Examples
+    --------
+    >>> differ(problem=Path("problem.yaml"), out=Path("out.nc"), plot=None)
+    """
+    given = {name: path.resolve() for name, path in paths.items() if path is not None}
+    for name, path in given.items():
+        for other in list(given)[: list(given).index(name)]:
+            if given[other] == path:
+                raise ConfigError(explain(name, path, f"another file than {other}", "choose another name"))
