@@ -133,7 +133,7 @@ def predict(what: Path, model: Path | None, device: str, any_medium: bool, out: 
 
         problem = load_problem(what)
         with only_writer(out):
-            write(predict_problem(checkpoint, unsolved(problem), problem.boundary, device), out)
+            write(predict_problem(checkpoint, unsolved(problem), problem.boundary, device, any_medium), out)
         return
     with only_writer(out):
         predict_dataset(checkpoint, what, out, device=device, any_medium=any_medium)

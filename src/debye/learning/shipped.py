@@ -45,7 +45,11 @@ def shipped() -> Path:
 
 
 def predict_problem(
-    checkpoint_file: Path, problem: xr.Dataset, boundary: object, device: str = "auto"
+    checkpoint_file: Path,
+    problem: xr.Dataset,
+    boundary: object,
+    device: str = "auto",
+    any_medium: bool = False,
 ) -> xr.Dataset:
     """Predict the regular potential of one problem.
 
@@ -58,6 +62,8 @@ def predict_problem(
     boundary : str or callable
         Boundary values of the problem.
     device : {"auto", "cpu", "cuda"}
+    any_medium : bool
+        Take a problem in another medium than the network was trained in; the attribute `medium_differs` says so.
 
     Returns
     -------
@@ -75,7 +81,7 @@ def predict_problem(
     grid, medium = grid_of(problem), medium_of(problem, "problem")
     for what, found, expected in (
         ("grid", grid, record.grid),
-        ("medium", medium, record.medium),
+        ("medium", medium, medium if any_medium else record.medium),
         ("boundary", boundary if isinstance(boundary, str) else "a function", BOUNDARY),
     ):
         if found != expected:
@@ -98,4 +104,11 @@ def predict_problem(
         "parameters": record.parameters,
         "train_digest": record.train_digest,
     }
+    if medium != record.medium:
+        differing = (
+            name
+            for name in type(medium).model_fields
+            if getattr(medium, name) != getattr(record.medium, name)
+        )
+        predicted.attrs["medium_differs"] = ", ".join(differing)
     return predicted
