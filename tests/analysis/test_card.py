@@ -117,7 +117,7 @@ def test_figures_of_record_are_those_of_the_checkpoint(board):
     assert facts["file"] == "3.21 MB"
     assert facts["grid"] == "64² cells on [-16, 16]² Å"
     assert "9.6 Å, nonlinear ions, 298.15 K" in facts["medium"]
-    assert facts["one prediction"] == "4.0 ms on a processor, 1 thread, 1 thread"
+    assert facts["one prediction"] == "4.0 ms on a processor, 1 thread"
     assert facts["the solver there"] == "25.0 ms, on a known shape 5.0 ms"
     assert text.startswith("# Model card: small\n")
     for words in (

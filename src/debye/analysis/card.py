@@ -139,7 +139,7 @@ def _facts(record: dict[str, Any], size: int, cost: dict[str, Any]) -> list[tupl
         ("file", f"{size / 1e6:.2f} MB"),
         ("grid", f"{grid['cells']}² cells on [-{grid['half_width']:g}, {grid['half_width']:g}]² Å"),
         ("medium", f"permittivities {medium['eps_solute']:g} and {medium['eps_solvent']:g}, {salt}"),
-        ("one prediction", f"{1e3 * cost['latency_seconds']:.1f} ms on {cost['device']}, {cost['threads']} thread"),
+        ("one prediction", f"{1e3 * cost['latency_seconds']:.1f} ms on {cost['device']}"),
         ("the solver there", f"{1e3 * cost['solver']['cold_seconds']:.1f} ms, on a known shape "
                              f"{1e3 * cost['solver']['warm_seconds']:.1f} ms"),
     ]  # fmt: skip
