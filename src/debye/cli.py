@@ -122,7 +122,7 @@ def predict(what: Path, model: Path | None, device: str, any_medium: bool, out: 
     card and the leaderboard tell how wrong they were on test sets.
     """
     from debye.learning.predict import predict_dataset
-    from debye.learning.shipped import predict_problem, shipped
+    from debye.learning.shipped import MOST_SOLVENT, predict_problem, shipped
 
     differ(what=what, model=model, out=out)
     checkpoint = shipped() if model is None else model
@@ -133,7 +133,15 @@ def predict(what: Path, model: Path | None, device: str, any_medium: bool, out: 
 
         problem = load_problem(what)
         with only_writer(out):
-            write(predict_problem(checkpoint, unsolved(problem), problem.boundary, device, any_medium), out)
+            predicted = predict_problem(checkpoint, unsolved(problem), problem.boundary, device, any_medium)
+            write(predicted, out)
+        highest = predicted.attrs["solvent_potential_max"]
+        if highest > MOST_SOLVENT:
+            click.echo(
+                f"{out}: warning: {highest:.1f} kT/e in the solvent, expected at most {MOST_SOLVENT:g}: beyond, the "
+                "package's network was useless on some test samples; solve the problem",
+                err=True,
+            )
         return
     with only_writer(out):
         predict_dataset(checkpoint, what, out, device=device, any_medium=any_medium)

@@ -27,7 +27,7 @@ RECORD = {
     "medium": {
         "eps_solute": 2.0, "eps_solvent": 80.0, "debye_length": 9.6, "temperature": 298.15, "ions": "nonlinear",
     },
-    "parameters": 1_234_567,
+    "parameters": 1_500_000,
     "multiply_adds": 76_000_000,
     "best_epoch": 37,
     "train_samples": 4000,
@@ -113,7 +113,7 @@ def test_errors_of_record_are_those_of_the_networks_own_rows(board):
 def test_figures_of_record_are_those_of_the_checkpoint(board):
     text = card(RECORD, 3_210_000, board, EXPERIMENT)
     facts = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE))
-    assert facts["parameters"] == "1,234,567"
+    assert facts["parameters"] == "1,500,000"
     assert facts["file"] == "3.21 MB"
     assert facts["grid"] == "64² cells on [-16, 16]² Å"
     assert "9.6 Å, nonlinear ions, 298.15 K" in facts["medium"]
@@ -131,6 +131,12 @@ def test_figures_of_record_are_those_of_the_checkpoint(board):
         assert words in text
     configured = text.split("```json\n")[1].split("\n```")[0]
     assert json.loads(configured) == RECORD["network"]
+
+
+def test_the_leaderboard_of_another_network_of_that_name_is_refused(board):
+    other = RECORD | {"parameters": 7}
+    with pytest.raises(FormatError, match="found 1500000, expected 7 of the checkpoint"):
+        card(other, 10, board, EXPERIMENT)
 
 
 def test_the_same_content_gives_the_same_text_and_is_left_alone(board):

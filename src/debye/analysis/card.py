@@ -28,7 +28,8 @@ It is a {kind}, sees {channels}, and returns {target}.
 
 ## Where it may be used
 
-Only on the grid, in the medium and with the boundary values (Debye-Hückel) above; `debye predict` refuses others.
+Only on the grid and in the medium above, with Debye-Hückel boundary values; `debye predict` refuses others (another
+medium is taken with `--any-medium`). Where the potential of the solvent exceeds 5 kT/e it may be useless.
 Trained on the families, charges and shapes of its experiment: {families}. The second table says what becomes of it
 outside. It gives no estimate of its own error.
 
@@ -90,6 +91,13 @@ def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: s
                 "leaderboard", f"networks {known}", record["name"], "give the leaderboard of its experiment"
             )
         )
+    cost = models[record["name"]]
+    for key in ("parameters", "multiply_adds"):
+        if cost[key] != record[key]:
+            expected = f"{record[key]} of the checkpoint"
+            raise FormatError(
+                explain(f"leaderboard: {key}", cost[key], expected, "give that of its experiment")
+            )
     splits = {split["split"]: split for split in board["splits"]}
     network, training = record["network"], record["network"]["training"]
     inside = rows.pop(IN_FAMILY)

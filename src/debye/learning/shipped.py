@@ -19,6 +19,9 @@ from debye.learning.predict import regular_potential
 from debye.schema import grid_of, medium_of
 
 NAME = "compact.safetensors"
+MOST_SOLVENT = 5.0
+"""Potential in the solvent, kT/e, up to which the package's network was right in every sample of its test sets."""
+
 BOUNDARY = "debye-huckel"
 """Boundary values of the labels; no network is told of others."""
 
@@ -82,6 +85,8 @@ def predict_problem(
     for what, found, expected in (
         ("grid", grid, record.grid),
         ("medium", medium, medium if any_medium else record.medium),
+        # A network of either ions computes with its own.
+        ("medium: ions", medium.ions, record.medium.ions),
         ("boundary", boundary if isinstance(boundary, str) else "a function", BOUNDARY),
     ):
         if found != expected:
@@ -104,6 +109,9 @@ def predict_problem(
         "parameters": record.parameters,
         "train_digest": record.train_digest,
     }
+    # What sinh does to a prediction shows in the solvent, where w is the potential.
+    outside = problem["level_set"].values >= 0
+    predicted.attrs["solvent_potential_max"] = float(np.abs(regular[outside]).max(initial=0.0))
     if medium != record.medium:
         differing = (
             name

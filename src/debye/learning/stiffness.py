@@ -28,6 +28,12 @@ LOWER: Corners = ((0, 0), (1, 0), (1, 1))
 UPPER: Corners = ((0, 0), (0, 1), (1, 1))
 """Corners of the two triangles of a cell, in cells from its first node; the middle one holds the right angle."""
 
+SLOPES = {
+    LOWER: [[-1.0, 0.0], [1.0, -1.0], [0.0, 1.0]],
+    UPPER: [[0.0, -1.0], [-1.0, 1.0], [1.0, 0.0]],
+}
+"""Gradients of the barycentric coordinates of a triangle's corners, 1/cell."""
+
 
 class Edges(NamedTuple):
     """Weights of the edges that start at a node, (b, x, y), in units of ε⁺; 0 where one would leave the grid."""
@@ -106,8 +112,7 @@ def _cell(corners: Tensor, inner: float) -> Tensor:
 
 def _triangle(values: Tensor, corners: Corners, inner: float) -> tuple[Tensor, Tensor, Tensor]:
     """Weights of the edges 0-1, 1-2 and 0-2 of triangles with these distances at their corners (3, k)."""
-    vertices = torch.tensor([[1.0, i, j] for i, j in corners], dtype=values.dtype, device=values.device)
-    slopes = torch.linalg.inv(vertices)[1:].T
+    slopes = values.new_tensor(SLOPES[corners])
     gradient = torch.einsum("ic,i...->c...", slopes, values)
     length = gradient.square().sum(0).sqrt().clamp(min=1e-9)
     normal, line = gradient / length, values / length
