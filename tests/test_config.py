@@ -74,8 +74,10 @@ def test_comments_explain_every_key_of_the_default_only_once(path: Path) -> None
         pass
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-        keys = [loader.construct_object(key) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"
+        keys = [loader.construct_object(key) for key, _ in node.value if key.tag != merge]
         assert len(set(keys)) == len(keys), f"{path}: {keys}"
+        loader.flatten_mapping(node)
         return dict(loader.construct_pairs(node, deep=True))
 
     Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
