@@ -128,7 +128,8 @@ def test_a_process_that_is_forked_off_holds_nothing(tmp_path: Path) -> None:
     target = tmp_path / "shard.nc"
     forking = HOLDER.replace(
         'print("held", flush=True)',
-        'import os, time\n    if os.fork() == 0: time.sleep(60)\n    print("held", flush=True)',
+        # The one that was forked off tells, else its holder could be killed before it had let go.
+        'import os, time\n    if os.fork() == 0: print("held", flush=True)\n    time.sleep(60)',
     )
     pipe = subprocess.PIPE
     with subprocess.Popen(
