@@ -60,7 +60,7 @@ def begun(
     if not found:
         numbers = [0.0] * (len(frozen.network.charge_channels) + 1)
         if world.first:
-            scales = statistics(learned, frozen.network)
+            scales = statistics(learned, frozen.network, world.device)
             numbers = [*scales.charge_channels, scales.target]
         *channels, target = world.from_first(*numbers)
         normalization = {"charge_channels": list(channels), "target": target}

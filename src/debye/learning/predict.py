@@ -22,7 +22,7 @@ from debye.errors import FormatError, explain
 from debye.learning import checkpoint
 from debye.learning.batch import Batch
 from debye.learning.data import Samples, require_same_problem
-from debye.learning.device import choose_devices, place
+from debye.learning.device import choose_devices, full_precision, place
 from debye.learning.encode import Encoding
 from debye.progress import track
 from debye.provenance import now, source
@@ -127,7 +127,9 @@ def regular_potential(
     begun = time.perf_counter()
     there = batch.to(next(model.parameters()).device)
     channels = encoding.channels(there).contiguous(memory_format=torch.channels_last)
-    regular = encoding.regular(model(channels), there).cpu().numpy()
+    with full_precision():
+        output = model(channels)
+    regular = encoding.regular(output, there).cpu().numpy()
     return regular, time.perf_counter() - begun
 
 

@@ -14,7 +14,7 @@ from debye.progress import track
 from debye.store import BLOCK
 
 
-def statistics(samples: Samples, network: Network) -> Normalization:
+def statistics(samples: Samples, network: Network, device: torch.device | None = None) -> Normalization:
     """Scales of a training split: root mean squares, read block by block.
 
     A network that computes in kT/e has the scale 1 for its target and for the terms of the equation.
@@ -25,6 +25,8 @@ def statistics(samples: Samples, network: Network) -> Normalization:
         The training split, and no other.
     network : Network
         Says which target.
+    device : torch.device, optional
+        Where the images are made; the CPU unless another is named.
 
     Raises
     ------
@@ -33,7 +35,8 @@ def statistics(samples: Samples, network: Network) -> Normalization:
     """
     encoding = Encoding(samples.grid, samples.medium, network)
     charges, nodes, targets, known = np.zeros(len(network.charge_channels)), 0, 0.0, 0.0
-    for batch in track(samples.blocks(), -(-len(samples) // BLOCK), "scales of the training split"):
+    for block in track(samples.blocks(), -(-len(samples) // BLOCK), "scales of the training split"):
+        batch = block.to(device or torch.device("cpu"))
         images = encoding.charge_images(batch)
         if not bool(torch.isfinite(batch.regular).all()):
             raise FormatError(
@@ -42,7 +45,7 @@ def statistics(samples: Samples, network: Network) -> Normalization:
                 )
             )
         target, weight = (part.double() for part in encoding.target(batch))
-        charges += images.square().transpose(0, 1).flatten(1).sum(1).numpy()
+        charges += images.square().transpose(0, 1).flatten(1).sum(1).cpu().numpy()
         nodes += batch.regular.numel()
         targets, known = targets + float(target.square().sum()), known + float(weight.sum())
     channels, whole = np.sqrt(charges / nodes).tolist(), float(np.sqrt(targets / known))
