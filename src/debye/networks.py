@@ -129,7 +129,11 @@ class Training(Model):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the network's arithmetic; bfloat16 is automatic mixed precision"
     )
-    compile: bool = Field(default=False, description="run the network through torch.compile")
+    compile: bool | Literal["graphs"] = Field(
+        default=False,
+        description="true: run the network through torch.compile; graphs: on a GPU, in float32 and by one process, "
+        "record its kernels once and replay them",
+    )
     data: Literal["auto", "memory", "stream"] = Field(
         default="auto",
         description="hold the training split in memory or read each sample when it is asked for; auto: in memory where "
@@ -141,6 +145,14 @@ class Training(Model):
     def terms(self) -> dict[LossName, float]:
         """Terms of the loss with their factors."""
         return {self.loss: 1.0} if isinstance(self.loss, str) else self.loss
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.compile == "graphs" and self.precision != "float32":
+            raise ValueError(
+                f"found compile graphs with precision {self.precision}, expected float32; change one of them"
+            )
+        return self
 
 
 class Inputs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Between the steps: how samples are put to the network, and what is done after each epoch."""
+"""Between the epochs: validation, the history, and which weights are kept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import math
 import time
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from debye.errors import TrainingError, explain
-from debye.learning.batch import Batch, Scene
+from debye.learning.ahead import encoded
 from debye.learning.data import Samples
 from debye.learning.encode import Encoding
 from debye.learning.learner import Learner
@@ -19,14 +19,6 @@ from debye.learning.state import State
 from debye.learning.world import World
 
 log = logging.getLogger("debye")
-
-
-def encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Tensor, Scene]:
-    """Channels and scene of samples, turned by the symmetries with these numbers, shape (b,)."""
-    if turns is not None:
-        batch = batch.turned(turns)
-    channels, scene = encoding.channels(batch), encoding.scene(batch)
-    return channels.contiguous(memory_format=torch.channels_last), scene
 
 
 @torch.no_grad()

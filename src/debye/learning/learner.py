@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from debye.errors import ConfigError, explain
 from debye.learning.optimise import adamw
 from debye.learning.state import State, Weights
+from debye.learning.swift import compiled, graphed
 from debye.learning.world import World
 from debye.networks import Training
 
@@ -75,42 +74,28 @@ class Learner:
         }
 
     def forward(self, world: World) -> Callable[[Tensor], Tensor]:
-        """Give the network for the steps: compiled, of several processes, and in the arithmetic that was asked for.
+        """Give the network for the steps: quicker, of several processes, and in the arithmetic that was asked for.
 
         Weights and their gradients stay float32 and keep their names. Validation runs without all this, as
         predictions do.
         """
         training, kind = self.training, world.device.type
-        # Static shapes: the batch at the end of an epoch, if it is smaller, is compiled for itself.
-        model: Any = torch.compile(self.model, dynamic=False) if training.compile else self.model
-        network = world.wrap(model)
+        if training.compile is True:
+            network = compiled(self.model, world.wrap)
+        elif training.compile and kind == "cuda" and world.size == 1:
+            network = graphed(self.model, training.batch_size)
+        else:
+            network = world.wrap(self.model)
 
         def output(channels: Tensor) -> Tensor:
             with torch.autocast(kind, torch.bfloat16, enabled=training.precision == "bfloat16"):
                 returned: Tensor = network(channels)
             return returned
 
-        return _or_explain(output) if training.compile else output
+        return output
 
 
 def _towards(decay: float, mean: list[Tensor], weights: list[Tensor], steps: Tensor | int) -> None:
     number = int(steps)
     update = get_ema_multi_avg_fn(min(decay, (1 + number) / (10 + number)))  # type: ignore[no-untyped-call]
     update(mean, weights, steps)
-
-
-def _or_explain(output: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Tell a user what to do when torch.compile fails, as it does at the first batch without a compiler."""
-    # It takes a second to load.
-    from torch._dynamo.exc import TorchDynamoException
-
-    def explained(channels: Tensor) -> Tensor:
-        try:
-            return output(channels)
-        except TorchDynamoException as error:
-            found = " ".join(str(error).split())[:200]
-            remedy = "install a C++ compiler (g++), on a GPU also Triton, or set compile to false"
-            expected = "a network that torch.compile can compile here"
-            raise ConfigError(explain("training: compile", found, expected, remedy)) from None
-
-    return explained

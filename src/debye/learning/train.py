@@ -20,12 +20,13 @@ from torch.nn.utils import clip_grad_norm_
 
 from debye.errors import TrainingError
 from debye.frozen import NetworkSlice
+from debye.learning.ahead import encoded_ahead
 from debye.learning.batch import Normalization
 from debye.learning.begin import begun
 from debye.learning.data import Samples, batches, require_same_problem
 from debye.learning.device import described, reproducible
 from debye.learning.encode import Encoding
-from debye.learning.epoch import diverged, encoded, end_epoch
+from debye.learning.epoch import diverged, end_epoch
 from debye.learning.learner import Learner
 from debye.learning.losses import loss_of
 from debye.learning.memory import fits
@@ -122,14 +123,13 @@ def _loop(
         learned.hold()
     # On a CPU the cores are better used by the step itself.
     workers = 2 if world.device.type == "cuda" else 0
-    stream = batches(learned, training, state.epoch, state.step, workers, world.portion)
-    clock = asked = time.monotonic()
+    read = batches(learned, training, state.epoch, state.step, workers, world.portion)
+    stream = encoded_ahead(read, encoding, world.device, state)
+    clock = time.monotonic()
     stop.savable = True
-    for batch, turns in track(stream, total - done, "training steps") if world.first else stream:
-        state.waited += time.monotonic() - asked
+    for channels, scene in track(stream, total - done, "training steps") if world.first else stream:
         rate = learning_rate(state.epoch * steps + state.step, total, training)
         whole = min(training.batch_size, len(learned) - state.step * training.batch_size)
-        channels, scene = encoded(encoding, batch.to(world.device), turns)
         loss = world.loss(loss_in(network(channels), scene), whole)
         learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -153,7 +153,6 @@ def _loop(
         if left and (end or room):
             log.info("stopped and saved after epoch %d, step %d", state.epoch, state.step)
             stop.leave(world, bool(end))
-        asked = time.monotonic()
     stop.savable = False
     if not state.date:
         state.date, state.device = now(), described(world.device, world.size)
