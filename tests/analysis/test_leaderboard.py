@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from tests.analysis.made_up import COST, leaderboard_files, spoilt
 
 from debye.analysis import leaderboard_figure, leaderboard_text
@@ -121,6 +122,25 @@ def test_figure_has_a_point_for_each_network_and_split(board):
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert {text.get_text() for text in axes.texts} == {"small", "large"}
     assert (board.out / "error_against_parameters.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("models", [2, 9])
+def test_names_of_networks_alike_do_not_lie_on_each_other(board, models):
+    make_leaderboard(*board.arguments)
+    found = read_leaderboard(board.out)
+    one = found["models"][0]
+    names = [f"{one['model']}_{number}" for number in range(models)]
+    rows = [row for row in found["rows"] if row["model"] == one["model"]]
+    found["models"] = [one | {"model": name} for name in names]
+    found["rows"] = [row | {"model": name} for name in names for row in rows]
+    figure = leaderboard_figure.draw(found)
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts]
+    assert len(boxes) == models
+    for number, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[number + 1 :]) == 0
+        assert figure.bbox.contains(*box.min)
+        assert figure.bbox.contains(*box.max)
 
 
 def test_the_same_inputs_give_the_same_bytes(board, monkeypatch):
