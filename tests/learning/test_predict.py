@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from tests.learning.made_up import change_weights, no_number
 
 from debye import schema, store
 from debye.errors import FormatError
@@ -176,10 +177,8 @@ def test_a_prediction_that_is_no_number_is_not_written(
     trained: Trained, mock_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = trained("total")
-    record, model = checkpoint.load(path)
-    weights = {name: weight * float("nan") for name, weight in model.state_dict().items()}
-    checkpoint.save(tmp_path / "broken.safetensors", record, weights)
+    change_weights(path, no_number)
     test, out = mock_file("test", samples=2), tmp_path / "predictions.nc"
     with pytest.raises(FormatError, match="NaN or inf for sample 0"):
-        predict_dataset(tmp_path / "broken.safetensors", test, out)
+        predict_dataset(path, test, out)
     assert not out.exists()
