@@ -13,12 +13,13 @@ import xarray as xr
 from tests.learning.made_up import change_weights, no_number
 
 from debye import schema, store
-from debye.errors import FormatError
+from debye.errors import ConfigError, FormatError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint, predict
 from debye.learning.data import Samples
 from debye.learning.encode import Batch, Encoding
 from debye.learning.predict import predict_dataset
+from debye.learning.shipped import predict_problem
 from debye.learning.train import train
 from debye.parameters import Grid, Medium
 
@@ -131,6 +132,21 @@ def test_any_medium_is_not_any_grid_and_says_nothing_of_the_same_medium(
     predict_dataset(path, test, out, "cpu")
     with xr.open_dataset(out) as predictions:
         np.testing.assert_array_equal(predictions["regular_potential"], free["regular_potential"])
+
+
+def test_any_medium_is_not_any_ions(trained: Trained, mock_file: Callable[..., Path], tmp_path: Path) -> None:
+    path, out = trained("total"), tmp_path / "predictions.nc"
+    other = schema.mock(samples=2)
+    other["ions"][:] = "linear"
+    store.write(other, tmp_path / "linear.nc")
+    words = r"medium: ions: found linear, expected nonlinear of the network small in checkpoint\.safetensors; .*solve"
+    with pytest.raises(FormatError, match=rf"linear\.nc: {words}"):
+        predict_dataset(path, tmp_path / "linear.nc", out, "cpu", any_medium=True)
+    with pytest.raises(ConfigError, match=rf"^problem: {words}"):
+        predict_problem(path, other.isel(sample=[0]), "debye-huckel", "cpu", any_medium=True)
+    with pytest.raises(FormatError, match=r"linear\.nc: medium: found .*ions='linear'"):
+        predict_dataset(path, tmp_path / "linear.nc", out, "cpu")
+    assert not out.exists()
 
 
 def test_several_devices_give_the_bytes_of_one(
