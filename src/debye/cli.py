@@ -112,7 +112,9 @@ def plan(
 )
 @click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: all GPUs, or the CPU.")
 @click.option(
-    "--any-medium", is_flag=True, help="Take data in another medium than the network was trained in."
+    "--any-medium",
+    is_flag=True,
+    help="Take data in another medium than the network was trained in, with ions of the same kind.",
 )
 @click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
 def predict(what: Path, model: Path | None, device: str, any_medium: bool, out: Path) -> None:

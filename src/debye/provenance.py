@@ -32,6 +32,8 @@ GROUND = (
     "families.py",
     "splits.py",
     "frozen.py",
+    "variables.py",
+    "making.py",
     "schema.py",
     "store.py",
     "streaming.py",

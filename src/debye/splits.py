@@ -21,7 +21,9 @@ class OtherMedium(Model):
     )
     temperature: Positive | None = Field(default=None, description="absolute temperature, K")
     ions: Literal["nonlinear", "linear"] | None = Field(
-        default=None, description="ionic term: sinh u (nonlinear) or u (linear)"
+        default=None,
+        description="ionic term: sinh u (nonlinear) or u (linear); other ions than those of training are refused by "
+        "networks, so such a split has labels but no predictions",
     )
 
     def changes(self) -> dict[str, Any]:

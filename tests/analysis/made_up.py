@@ -1,5 +1,6 @@
 """A made-up penalty study of one family, and a made-up leaderboard."""
 
+import copy
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,21 @@ COST = {
     },
 }  # fmt: skip
 SOLVER_COST = {"cold_seconds": 0.025, "warm_seconds": 0.005, "device": "a processor", "threads": 1}
+
+
+def spoilt(content: Any, place: str, value: Any) -> str:
+    """JSON of a copy of content with another value at a place like "rows.0.total"; without it if that is `...`."""
+    content = copy.deepcopy(content)
+    *path, last = place.split(".")
+    there = content
+    for step in path:
+        there = there[int(step) if isinstance(there, list) else step]
+    key = int(last) if isinstance(there, list) else last
+    if value is ...:
+        del there[key]
+    else:
+        there[key] = value
+    return json.dumps(content)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tests.analysis.made_up import COST, SOLVER_COST
+from tests.analysis.made_up import COST, SOLVER_COST, spoilt
 
 from debye.analysis.card import card, write_card
 from debye.analysis.definitions import DEFINITIONS
@@ -178,4 +178,40 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_written(files):
     for name in ("small.safetensors", "other.safetensors", "none.safetensors"):
         with pytest.raises(FormatError, match=rf"{name}: found .* expected a checkpoint of debye"):
             write_card(files / name, files / "board", EXPERIMENT, files / "card.md")
+    assert not (files / "card.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("network", ..., "network: found nothing"),
+        ("network.architecture.kind", ..., "network.architecture.kind: found nothing"),
+        ("network.training", None, "network.training: found None, expected an object"),
+        ("medium.ions", ..., "medium.ions: found nothing"),
+        ("grid.half_width", None, "grid.half_width: found None, expected a valid number"),
+        ("seconds", "long", "seconds: found 'long', expected a valid number"),
+        ("date_created", 2001, "date_created: found 2001, expected a valid string"),
+    ],
+)
+def test_a_record_made_by_hand_is_refused_by_what_is_wrong(files, place, value, words):
+    save_file(
+        {"weight": np.zeros(3, "f4")}, files / "hand.safetensors", {"debye": spoilt(RECORD, place, value)}
+    )
+    with pytest.raises(FormatError, match=r"hand\.safetensors: record: .*; give checkpoint") as caught:
+        write_card(files / "hand.safetensors", files / "board", EXPERIMENT, files / "card.md")
+    assert words in str(caught.value)
+    assert not (files / "card.md").exists()
+
+
+def test_a_medium_without_ions_is_no_departure(files):
+    salt_free = spoilt(RECORD, "medium.debye_length", "Infinity")
+    save_file({"weight": np.zeros(3, "f4")}, files / "hand.safetensors", {"debye": salt_free})
+    write_card(files / "hand.safetensors", files / "board", EXPERIMENT, files / "card.md")
+    assert "Debye length Infinity Å" in (files / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_leaderboard_made_by_hand_is_refused_and_nothing_written(files, board):
+    (files / "board" / "leaderboard.json").write_text(spoilt(board, "rows.3.factor", None), encoding="utf-8")
+    with pytest.raises(FormatError, match=r"leaderboard\.json: rows\.3\.factor: found None"):
+        write_card(files / "small.safetensors", files / "board", EXPERIMENT, files / "card.md")
     assert not (files / "card.md").exists()

@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from tests.analysis.made_up import COST, leaderboard_files
+from matplotlib.text import Text
+from tests.analysis.made_up import COST, leaderboard_files, spoilt
 
 from debye.analysis import leaderboard_figure, leaderboard_text
-from debye.analysis.leaderboard import errors_of, make_leaderboard, read_leaderboard
+from debye.analysis.leaderboard import add_factors, errors_of, make_leaderboard, read_leaderboard
 from debye.config import Analysis
 from debye.errors import FormatError
 
@@ -123,6 +124,25 @@ def test_figure_has_a_point_for_each_network_and_split(board):
     assert (board.out / "error_against_parameters.svg").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("models", [2, 9])
+def test_names_of_networks_alike_do_not_lie_on_each_other(board, models):
+    make_leaderboard(*board.arguments)
+    found = read_leaderboard(board.out)
+    one = found["models"][0]
+    names = [f"{one['model']}_{number}" for number in range(models)]
+    rows = [row for row in found["rows"] if row["model"] == one["model"]]
+    found["models"] = [one | {"model": name} for name in names]
+    found["rows"] = [row | {"model": name} for name in names for row in rows]
+    figure = leaderboard_figure.draw(found)
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts]
+    assert len(boxes) == models
+    for number, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[number + 1 :]) == 0
+        assert figure.bbox.contains(*box.min)
+        assert figure.bbox.contains(*box.max)
+
+
 def test_the_same_inputs_give_the_same_bytes(board, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1600000000")
     make_leaderboard(*board.arguments)
@@ -151,6 +171,14 @@ def test_predictions_of_another_network_or_data_set_are_refused(board):
         ("{", "expected a JSON file"),
         (None, "expected a JSON file"),
         ("{}", "network.json: parameters: found nothing"),
+        ("[1]", "network.json: found [1], expected an object"),
+        (
+            spoilt(COST, "latency_seconds", None),
+            "network.json: latency_seconds: found None, expected a valid",
+        ),
+        (spoilt(COST, "training.seconds", ...), "network.json: training.seconds: found nothing"),
+        (spoilt(COST, "batches", {}), "network.json: batches: found {}, expected at least one"),
+        (spoilt(COST, "batches.16", {"seconds": 1.0}), "batches.16.samples_per_second: found nothing"),
     ],
 )
 def test_costs_that_are_none_are_named(board, text, words):
@@ -168,3 +196,37 @@ def test_costs_stand_beside_the_solvers(board):
     content = json.loads((board.out / "leaderboard.json").read_text(encoding="utf-8"))
     assert content["models"][0]["latency_seconds"] == COST["latency_seconds"]
     assert content["models"][0]["solver"]["warm_seconds"] == 0.005
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("rows", ..., "leaderboard.json: rows: found nothing, expected a value"),
+        ("rows", None, "leaderboard.json: rows: found None, expected a valid list"),
+        ("rows.1.total", ..., "rows.1.total: found nothing"),
+        ("rows.1.total.rmse", "0.1", "rows.1.total.rmse: found '0.1', expected a valid number"),
+        ("rows.0.factor", None, "rows.0.factor: found None, expected an object"),
+        ("rows.0.factor.total", ..., "rows.0.factor.total: found nothing"),
+        ("rows.0.split", "salt", "row of small on salt: found one"),
+        ("rows.0", ..., "row of small on test: found none"),
+        ("models.1", ..., "row of large on molecules: found one"),
+        ("models.0.parameters", None, "models.0.parameters: found None, expected a valid integer"),
+        ("models.0.solver.warm_seconds", None, "models.0.solver.warm_seconds: found None"),
+        ("splits.0.families", "disc", "splits.0.families: found 'disc', expected a valid list"),
+    ],
+)
+def test_a_leaderboard_made_by_hand_is_refused_by_what_is_wrong(board, place, value, words):
+    make_leaderboard(*board.arguments)
+    path = board.out / "leaderboard.json"
+    path.write_text(spoilt(json.loads(path.read_text(encoding="utf-8")), place, value), encoding="utf-8")
+    with pytest.raises(FormatError, match=r"leaderboard\.json.*; run the workflow again") as caught:
+        read_leaderboard(board.out)
+    assert words in str(caught.value)
+
+
+def test_factors_need_the_split_of_the_training():
+    rows = [{"model": "small", "split": "molecules", "total": {}, "regular": {}}]
+    with pytest.raises(
+        FormatError, match=r"leaderboard: small: found none, expected a row on the split test"
+    ):
+        add_factors(rows)

@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 import torch
+from tests.learning.made_up import change_weights, record_of
 
 from debye import networks, schema, store
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint, train
-from debye.learning.batch import Normalization
-from debye.learning.models import build, multiply_adds, parameters
+from debye.learning.models import build
 from debye.networks import Network, ResNet
-from debye.parameters import Grid, Medium
+from debye.parameters import Grid
 from debye.provenance import code_digest
 
 
@@ -188,30 +188,23 @@ def checkpoint_of(tmp_path: Path) -> Callable[[networks.Architecture], Path]:
         grid = Grid(cells=16, half_width=8.0)
         torch.manual_seed(0)
         model = build(network, grid)
-        record = checkpoint.Record(
-            name="small",
-            network=network,
-            grid=grid,
-            medium=Medium(debye_length=8.0),
-            normalization=Normalization(charge_channels=(1.0,) * network.inputs.charges, target=1.0),
-            parameters=parameters(model),
-            multiply_adds=multiply_adds(network, grid),
-            best_epoch=1,
-            train_loss=1.0,
-            validation_loss=1.0,
-            train_samples=1,
-            steps=1,
-            seconds=1.0,
-            data_wait=0.0,
-            device="cpu",
-            train_digest="a",
-            validation_digest="b",
-            code_digest="c",
-            source="debye",
-            date_created="2000-01-01T00:00:00+00:00",
-        )
         path = tmp_path / "checkpoint.safetensors"
-        checkpoint.save(path, record, model.state_dict())
+        checkpoint.save(path, record_of(network, grid, model), model.state_dict())
         return path
 
     return save
+
+
+@pytest.fixture
+def living(checkpoint_of: Callable[[networks.Architecture], Path]) -> Callable[[networks.Architecture], Path]:
+    """A checkpoint whose every weight takes part: some networks start with zeros."""
+
+    def make(architecture: networks.Architecture) -> Path:
+        if architecture.kind == "fno":
+            pytest.importorskip("neuralop")
+        path = checkpoint_of(architecture)
+        torch.manual_seed(1)
+        change_weights(path, lambda weight: weight + 0.05 * torch.randn_like(weight))
+        return path
+
+    return make

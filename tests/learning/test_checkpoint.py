@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.learning.made_up import record_of
 
 from debye.errors import FormatError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
 from debye.learning.encode import Normalization
-from debye.learning.models import build, parameters
+from debye.learning.models import build
 from debye.parameters import Grid, Medium
 
 
@@ -23,28 +24,9 @@ def saved(
 ) -> tuple[Path, checkpoint.Record, torch.nn.Module]:
     network, grid = frozen().network, Grid(cells=16, half_width=8.0)
     model = build(network, grid)
-    record = checkpoint.Record(
-        name="small",
-        network=network,
-        grid=grid,
-        medium=Medium(debye_length=float("inf")),
-        normalization=Normalization(charge_channels=(0.25,), target=3.0),
-        parameters=parameters(model),
-        multiply_adds=1,
-        best_epoch=2,
-        train_loss=0.5,
-        validation_loss=0.25,
-        train_samples=10,
-        steps=6,
-        seconds=1.5,
-        data_wait=0.25,
-        device="abacus",
-        train_digest="a",
-        validation_digest="b",
-        code_digest="c",
-        source="debye",
-        date_created="2000-01-01T00:00:00+00:00",
-    )
+    scales = Normalization(charge_channels=(0.25,), target=3.0)
+    salt_free = Medium(debye_length=float("inf"))
+    record = record_of(network, grid, model, medium=salt_free, normalization=scales)
     path = tmp_path / "checkpoint.safetensors"
     checkpoint.save(path, record, model.state_dict())
     return path, record, model

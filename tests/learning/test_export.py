@@ -31,25 +31,6 @@ EXAMPLES: dict[str, Architecture] = {
 RESNET = EXAMPLES["resnet"]
 
 
-@pytest.fixture
-def living(checkpoint_of: CheckpointOf) -> CheckpointOf:
-    """A checkpoint whose every weight takes part: some networks start with zeros."""
-
-    def make(architecture: Architecture) -> Path:
-        if architecture.kind == "fno":
-            pytest.importorskip("neuralop")
-        path = checkpoint_of(architecture)
-        record, model = checkpoint.load(path)
-        torch.manual_seed(1)
-        with torch.no_grad():
-            for weight in model.parameters():
-                weight += 0.05 * torch.randn_like(weight)
-        checkpoint.save(path, record, model.state_dict())
-        return path
-
-    return make
-
-
 @pytest.mark.parametrize("kind", sorted(set(BUILDERS) - {"fno"}))
 def test_onnx_runtime_agrees_with_torch(kind: str, living: CheckpointOf, tmp_path: Path) -> None:
     runtime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")

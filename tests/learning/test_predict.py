@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from tests.learning.made_up import change_weights, no_number
 
 from debye import schema, store
-from debye.errors import FormatError
+from debye.errors import ConfigError, FormatError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint, predict
 from debye.learning.data import Samples
 from debye.learning.encode import Batch, Encoding
 from debye.learning.predict import predict_dataset
+from debye.learning.shipped import predict_problem
 from debye.learning.train import train
 from debye.parameters import Grid, Medium
 
@@ -132,6 +134,21 @@ def test_any_medium_is_not_any_grid_and_says_nothing_of_the_same_medium(
         np.testing.assert_array_equal(predictions["regular_potential"], free["regular_potential"])
 
 
+def test_any_medium_is_not_any_ions(trained: Trained, mock_file: Callable[..., Path], tmp_path: Path) -> None:
+    path, out = trained("total"), tmp_path / "predictions.nc"
+    other = schema.mock(samples=2)
+    other["ions"][:] = "linear"
+    store.write(other, tmp_path / "linear.nc")
+    words = r"medium: ions: found linear, expected nonlinear of the network small in checkpoint\.safetensors; .*solve"
+    with pytest.raises(FormatError, match=rf"linear\.nc: {words}"):
+        predict_dataset(path, tmp_path / "linear.nc", out, "cpu", any_medium=True)
+    with pytest.raises(ConfigError, match=rf"^problem: {words}"):
+        predict_problem(path, other.isel(sample=[0]), "debye-huckel", "cpu", any_medium=True)
+    with pytest.raises(FormatError, match=r"linear\.nc: medium: found .*ions='linear'"):
+        predict_dataset(path, tmp_path / "linear.nc", out, "cpu")
+    assert not out.exists()
+
+
 def test_several_devices_give_the_bytes_of_one(
     trained: Trained, mock_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,10 +193,8 @@ def test_a_prediction_that_is_no_number_is_not_written(
     trained: Trained, mock_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = trained("total")
-    record, model = checkpoint.load(path)
-    weights = {name: weight * float("nan") for name, weight in model.state_dict().items()}
-    checkpoint.save(tmp_path / "broken.safetensors", record, weights)
+    change_weights(path, no_number)
     test, out = mock_file("test", samples=2), tmp_path / "predictions.nc"
     with pytest.raises(FormatError, match="NaN or inf for sample 0"):
-        predict_dataset(tmp_path / "broken.safetensors", test, out)
+        predict_dataset(path, test, out)
     assert not out.exists()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
+from tests.learning.made_up import change_weights, no_number
 
 import debye
 from debye import networks, schema, store
@@ -43,18 +43,9 @@ CHANGES = {
 
 
 @pytest.fixture
-def made(checkpoint_of: Callable[[Architecture], Path]) -> Callable[..., Path]:
-    """A checkpoint whose every weight takes part: some networks start with zeros."""
-
+def made(living: Callable[[Architecture], Path]) -> Callable[..., Path]:
     def make(kind: str = "resnet") -> Path:
-        path = checkpoint_of(ARCHITECTURES[kind])
-        record, model = checkpoint.load(path)
-        torch.manual_seed(1)
-        with torch.no_grad():
-            for weight in model.parameters():
-                weight += 0.05 * torch.randn_like(weight)
-        checkpoint.save(path, record, model.state_dict())
-        return path
+        return living(ARCHITECTURES[kind])
 
     return make
 
@@ -121,9 +112,7 @@ def test_a_prediction_that_is_no_number_is_refused(
     made: Callable[..., Path], problem_file: Callable[..., Path]
 ) -> None:
     path = made()
-    record, model = checkpoint.load(path)
-    weights = {name: weight * float("nan") for name, weight in model.state_dict().items()}
-    checkpoint.save(path, record, weights)
+    change_weights(path, no_number)
     with pytest.raises(FormatError, match="NaN or inf"):
         predict_problem(path, unsolved(debye.load_problem(problem_file())), "debye-huckel", "cpu")
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from debye import store
 from debye.analysis.definitions import DEFINITIONS
 from debye.analysis.leaderboard import IN_FAMILY, read_leaderboard
+from debye.analysis.leaderboard_types import Trained, checked
 from debye.errors import FormatError, explain
 
 COLUMNS = ("relative_l2_median", "relative_l2_95", "rmse", "maximum")
@@ -81,15 +82,15 @@ def write_card(checkpoint: Path, leaderboard: Path, experiment: str, out: Path) 
 
 
 def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: str) -> str:
-    """Text of the card; `record` is that of the checkpoint, `size` its bytes."""
+    """Text of the card; `record` is that of the checkpoint, `size` its bytes, `board` from `read_leaderboard`."""
     rows = {row["split"]: row for row in board["rows"] if row["model"] == record["name"]}
     models = {model["model"]: model for model in board["models"]}
     if IN_FAMILY not in rows or record["name"] not in models:
-        known = ", ".join(models)
+        tested = (row["model"] for row in board["rows"] if row["split"] == IN_FAMILY)
+        known = ", ".join(model for model in tested if model in models) or "none"
+        found = f"networks {known} on the split {IN_FAMILY}"
         raise FormatError(
-            explain(
-                "leaderboard", f"networks {known}", record["name"], "give the leaderboard of its experiment"
-            )
+            explain("leaderboard", found, record["name"], "give the leaderboard of its experiment")
         )
     cost = models[record["name"]]
     for key in ("parameters", "multiply_adds"):
@@ -165,11 +166,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _record(path: Path) -> dict[str, Any]:
     """Record of a checkpoint, without torch."""
+    remedy = "give checkpoint.safetensors"
     try:
         with safe_open(path, framework="numpy") as opened:
-            return dict(json.loads((opened.metadata() or {})["debye"]))
+            content = json.loads((opened.metadata() or {})["debye"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         found = " ".join(str(error).split())
-        raise FormatError(
-            explain(str(path), found, "a checkpoint of debye", "give checkpoint.safetensors")
-        ) from None
+        raise FormatError(explain(str(path), found, "a checkpoint of debye", remedy)) from None
+    return checked(Trained, content, f"{path}: record", remedy)

@@ -22,6 +22,7 @@ from debye.analysis import figures, leaderboard_figure, leaderboard_text
 from debye.analysis.definitions import DEFINITIONS, EVERY
 from debye.analysis.errors import accumulate, potential_error
 from debye.analysis.inputs import PREDICTION_ATTRIBUTES, open_estimate, same_samples
+from debye.analysis.leaderboard_types import Leaderboard, NetworkCost, Part, SolverCost, checked, complete
 from debye.analysis.merit import figures_of_merit
 from debye.config import Analysis
 from debye.errors import FormatError, explain
@@ -33,8 +34,7 @@ IN_FAMILY = "test"
 OVER_ALL = ("rmse", "normalised_rmse", "relative_l2_median", "relative_l2_95", "maximum")
 """Figures over all nodes; the interface band adds its RMSE."""
 
-COST_KEYS = ("parameters", "multiply_adds", "training", "latency_seconds", "batches", "device", "threads")
-SOLVER_KEYS = ("cold_seconds", "warm_seconds", "device", "threads")
+REMEDY = "run the workflow again"
 
 
 def make_leaderboard(
@@ -84,11 +84,19 @@ def read_leaderboard(folder: Path) -> dict[str, Any]:
     FormatError
         If the file is missing or not what it should be.
     """
-    return _read(folder / "leaderboard.json", ("models", "splits", "rows", "source", "date"))
+    path = folder / "leaderboard.json"
+    found = _read(path, Leaderboard)
+    complete(found, str(path), REMEDY)
+    return found
 
 
 def add_factors(rows: list[dict[str, Any]], potentials: Sequence[str] = ("total", "regular")) -> None:
     """Add to each row its median relative errors over those of the same network on the split `test`.
+
+    Raises
+    ------
+    FormatError
+        If a network has no row of that split.
 
     Examples
     --------
@@ -103,6 +111,9 @@ def add_factors(rows: list[dict[str, Any]], potentials: Sequence[str] = ("total"
     """
     known = {row["model"]: row for row in rows if row["split"] == IN_FAMILY}
     for row in rows:
+        if row["model"] not in known:
+            expected = f"a row on the split {IN_FAMILY}"
+            raise FormatError(explain(f"leaderboard: {row['model']}", "none", expected, "add that split"))
         row["factor"] = {}
         for of in potentials:
             here, there = (one[of]["relative_l2_median"] for one in (row, known[row["model"]]))
@@ -174,20 +185,16 @@ def _number(value: Any) -> float | None:
 
 def _cost(folder: Path) -> dict[str, Any]:
     """Cost of a network and, measured in the same job, of the solver."""
-    network = _read(folder / "network.json", COST_KEYS)
-    solver = _read(folder / "solver.json", SOLVER_KEYS)
-    return {name: network[name] for name in COST_KEYS} | {
-        "solver": {name: solver[name] for name in SOLVER_KEYS}
+    network, solver = _read(folder / "network.json", NetworkCost), _read(folder / "solver.json", SolverCost)
+    return {name: network[name] for name in NetworkCost.model_fields} | {
+        "solver": {name: solver[name] for name in SolverCost.model_fields}
     }
 
 
-def _read(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+def _read(path: Path, kind: type[Part]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        missing = [name for name in keys if name not in content]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         found = " ".join(str(error).split())
-        raise FormatError(explain(str(path), found, "a JSON file", "run the workflow again")) from None
-    if missing:
-        raise FormatError(explain(f"{path}: {missing[0]}", "nothing", "a value", "run the workflow again"))
-    return dict(content)
+        raise FormatError(explain(str(path), found, "a JSON file", REMEDY)) from None
+    return checked(kind, content, str(path), REMEDY)

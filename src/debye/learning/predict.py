@@ -18,12 +18,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from debye.errors import FormatError, explain
+from debye.errors import DebyeError, FormatError, explain
 from debye.learning import checkpoint
 from debye.learning.batch import Batch
 from debye.learning.data import Samples, require_same_problem
 from debye.learning.device import choose_devices, full_precision, place
 from debye.learning.encode import Encoding
+from debye.parameters import Medium
 from debye.progress import track
 from debye.provenance import now, source
 from debye.schema import AXES, COORDINATES, FORMAT_VERSION, VARIABLES
@@ -52,7 +53,7 @@ def predict_dataset(
     any_medium : bool
         Take a data set in another medium than the network was trained in. What is known in closed form (Coulomb and
         singular parts, images of the charges) is that of the data set's own medium; the attribute `medium_differs`
-        of the file names the keys.
+        of the file names the keys. Its ions must be of the same kind all the same.
 
     Raises
     ------
@@ -66,6 +67,7 @@ def predict_dataset(
     samples = Samples(dataset)
     whose = f"the checkpoint {checkpoint_file}"
     differ = require_same_problem(samples, record.grid, record.medium, whose, any_medium)
+    require_ions_of_the_network(samples.medium, record, checkpoint_file, str(dataset), FormatError)
     encoding = replace(record.encoding(), medium=samples.medium)
     replicas = [place(copy.deepcopy(model), where) for where in devices]
     blocks = track(samples.blocks(), -(-len(samples) // BLOCK), "predicting blocks")
@@ -83,6 +85,29 @@ def predict_dataset(
             start += len(regular)
         file.setncattr("seconds", round(seconds, 6))
     samples.close()
+
+
+def require_ions_of_the_network(
+    medium: Medium, record: checkpoint.Record, checkpoint_file: Path, where: str, error: type[DebyeError]
+) -> None:
+    """Refuse ions of the other kind: a network computes with those of its training, whatever it is told.
+
+    Parameters
+    ----------
+    medium : Medium
+        Of what is to be predicted.
+    record : checkpoint.Record
+    checkpoint_file : Path
+        What the record was read from.
+    where : str
+        Name of what is to be predicted.
+    error : type
+        What to raise.
+    """
+    if medium.ions != record.medium.ions:
+        whose = f"{record.medium.ions} of the network {record.name} in {checkpoint_file.name}"
+        remedy = "change the ions, solve it with `debye solve`, or train a network for them"
+        raise error(explain(f"{where}: medium: ions", medium.ions, whose, remedy))
 
 
 def _predicted(

@@ -15,7 +15,7 @@ from debye.learning import checkpoint
 from debye.learning.batch import Batch
 from debye.learning.data import READ
 from debye.learning.device import choose_device, place
-from debye.learning.predict import regular_potential
+from debye.learning.predict import regular_potential, require_ions_of_the_network
 from debye.schema import grid_of, medium_of
 
 NAME = "compact.safetensors"
@@ -66,7 +66,8 @@ def predict_problem(
         Boundary values of the problem.
     device : {"auto", "cpu", "cuda"}
     any_medium : bool
-        Take a problem in another medium than the network was trained in; the attribute `medium_differs` says so.
+        Take a problem in another medium than the network was trained in, but for the kind of its ions; the attribute
+        `medium_differs` says so.
 
     Returns
     -------
@@ -85,14 +86,13 @@ def predict_problem(
     for what, found, expected in (
         ("grid", grid, record.grid),
         ("medium", medium, medium if any_medium else record.medium),
-        # A network of either ions computes with its own.
-        ("medium: ions", medium.ions, record.medium.ions),
         ("boundary", boundary if isinstance(boundary, str) else "a function", BOUNDARY),
     ):
         if found != expected:
             remedy = f"change the problem's {what}, solve it with `debye solve`, or train a network for it"
             whose = f"{expected} of the network {record.name} in {checkpoint_file.name}"
             raise ConfigError(explain(f"problem: {what}", found, whose, remedy))
+    require_ions_of_the_network(medium, record, checkpoint_file, "problem", ConfigError)
     fields = (torch.from_numpy(np.array(problem[name].values)) for name in READ)
     where = choose_device(device)
     encoding = replace(record.encoding(), medium=medium)
