@@ -145,6 +145,13 @@ def test_what_cannot_be_compiled_is_an_error_of_the_configuration(
         trained(frozen(epochs=1, compile=True), "compiled")
 
 
+def test_graphs_are_for_a_gpu_and_nothing_elsewhere(trained: Any, frozen: Frozen) -> None:
+    plain = trained(frozen(epochs=1), "plain")
+    assert same(trained(frozen(epochs=1, compile="graphs"), "graphs"), plain)
+    with pytest.raises(ConfigError, match="compile graphs with precision bfloat16"):
+        frozen(compile="graphs", precision="bfloat16")
+
+
 def test_gradients_are_clipped_as_configured(
     trained: Any, frozen: Frozen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

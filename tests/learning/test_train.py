@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from debye.errors import ConfigError, FormatError, TrainingError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint
+from debye.learning.ahead import encoded
 from debye.learning.data import Samples
 from debye.learning.encode import Encoding
-from debye.learning.epoch import encoded
 from debye.learning.optimise import learning_rate
 from debye.learning.scales import statistics
 from debye.learning.symmetry import symmetry

@@ -29,8 +29,23 @@ def encoded(encoding: Encoding, batch: Batch, turns: Tensor | None) -> tuple[Ten
     return channels.contiguous(memory_format=torch.channels_last), scene
 
 
+def steps_together(device: torch.device, size: int) -> int:
+    """How many steps of `size` samples are encoded at once.
+
+    Examples
+    --------
+    >>> steps_together(torch.device("cuda"), 8), steps_together(torch.device("cpu"), 8)
+    (16, 1)
+    """
+    return max(1, TOGETHER // size) if device.type == "cuda" else 1
+
+
 def encoded_ahead(
-    stream: Iterable[tuple[Batch, Tensor | None]], encoding: Encoding, device: torch.device, state: State
+    stream: Iterable[tuple[Batch, Tensor | None]],
+    encoding: Encoding,
+    device: torch.device,
+    state: State,
+    together: int,
 ) -> Iterator[tuple[Tensor, Scene]]:
     """Channels and scene of each step's samples, on the device.
 
@@ -42,9 +57,10 @@ def encoded_ahead(
     device : torch.device
     state : State
         Its `waited` grows by the seconds that the stream takes.
+    together : int
+        Steps whose samples are encoded at once.
     """
-    steps, size = iter(stream), encoding.network.training.batch_size
-    together = max(1, TOGETHER // size) if device.type == "cuda" else 1
+    steps = iter(stream)
     while True:
         asked = time.monotonic()
         taken = list(islice(steps, together))

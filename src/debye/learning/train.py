@@ -20,7 +20,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from debye.errors import TrainingError
 from debye.frozen import NetworkSlice
-from debye.learning.ahead import encoded_ahead
+from debye.learning.ahead import encoded_ahead, steps_together
 from debye.learning.batch import Normalization
 from debye.learning.begin import begun
 from debye.learning.data import Samples, batches, require_same_problem
@@ -124,7 +124,8 @@ def _loop(
     # On a CPU the cores are better used by the step itself.
     workers = 2 if world.device.type == "cuda" else 0
     read = batches(learned, training, state.epoch, state.step, workers, world.portion)
-    stream = encoded_ahead(read, encoding, world.device, state)
+    together = steps_together(world.device, training.batch_size)
+    stream = encoded_ahead(read, encoding, world.device, state, together)
     clock = time.monotonic()
     stop.savable = True
     for channels, scene in track(stream, total - done, "training steps") if world.first else stream:
