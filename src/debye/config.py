@@ -205,8 +205,25 @@ class Config(Model):
                     f"found model {name} with sinh in its equation for linear ions, expected sinh: false; change it, "
                     "or make the ions nonlinear"
                 )
+            self._check_start(name, network)
         self._check_penalty()
         return self
+
+    def _check_start(self, name: str, network: Network) -> None:
+        before, chain = network, [name]
+        while before.start is not None:
+            if before.start not in self.models or before.start in chain:
+                raise ValueError(
+                    f"found model {chain[-1]} that starts from {before.start!r}, expected another model of the "
+                    "configuration, and no circle; name one"
+                )
+            chain.append(before.start)
+            before = self.models[before.start]
+        if network.start is not None and not network.continues(self.models[network.start]):
+            raise ValueError(
+                f"found model {name} that starts from {network.start} and differs from it, expected the same "
+                "architecture, channels, normalization and target; change one of them"
+            )
 
     def _check_splits(self) -> None:
         for name in MAIN_SPLITS:

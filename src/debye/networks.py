@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from debye.parameters import Model, Positive
+from debye.parameters import Model, Name, Positive
 
 Width = Annotated[int, Field(ge=1)]
 
@@ -202,12 +202,22 @@ class Network(Model):
         description="what the network returns: u; w (the Coulomb part is added back exactly); or u without its "
         "compactly supported singular part, which is added back exactly",
     )
+    start: Name | None = Field(
+        default=None,
+        description="another network of this configuration, of the same architecture, channels and target, from whose "
+        "trained weights this one starts",
+    )
     training: Training
 
     @property
     def physical(self) -> bool:
         """Whether the network computes in kT/e, and not in units of the training split."""
         return self.architecture.kind == "multigrid"
+
+    def continues(self, other: Network) -> bool:
+        """Whether it can start from the weights of another: only the trainings may differ."""
+        own = {"start", "training"}
+        return self.model_dump(exclude=own) == other.model_dump(exclude=own)
 
     @property
     def inputs(self) -> Inputs:

@@ -71,6 +71,7 @@ def floor(dataset: Path, frozen: Path, out: Path) -> None:
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the network.")
 @click.option("--train", "train_split", type=FILE, required=True, help="Training split.")
 @click.option("--validation", type=FILE, required=True, help="Validation split.")
+@click.option("--start", type=FILE, help="Checkpoint of the network that this one starts from, if it does.")
 @click.option("--state", type=TARGET, required=True, help="File of the resumable state; made and read.")
 @click.option("--device", type=DEVICES, default="auto", show_default=True)
 @click.option(
@@ -86,7 +87,14 @@ def floor(dataset: Path, frozen: Path, out: Path) -> None:
     "-o", "--out", type=FILE, required=True, help="Folder for checkpoint.safetensors and history.csv."
 )
 def train(
-    frozen: Path, train_split: Path, validation: Path, state: Path, device: str, processes: str, out: Path
+    frozen: Path,
+    train_split: Path,
+    validation: Path,
+    start: Path | None,
+    state: Path,
+    device: str,
+    processes: str,
+    out: Path,
 ) -> None:
     """Train one network; goes on where a killed training stopped.
 
@@ -106,7 +114,7 @@ def train(
     from debye.learning.train import train as train_network
 
     with only_writer(*((state, out) if writes() else ())):
-        train_network(NetworkSlice.load(frozen), train_split, validation, state, out, device=device)
+        train_network(NetworkSlice.load(frozen), train_split, validation, state, out, device, start)
 
 
 @click.command()

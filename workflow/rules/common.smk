@@ -121,6 +121,12 @@ def digests_of_prediction(wildcards):
     return [f"results/dataset/{split}.digest" for split in splits]
 
 
+def network_at_start(wildcards):
+    """Checkpoint of the network that this one starts from."""
+    start = CONFIG.models[wildcards.model].start
+    return [] if start is None else f"results/models/{start}/checkpoint.safetensors"
+
+
 def medium_option(wildcards):
     """A split beside the three may be in another medium than the networks were trained in."""
     return "" if wildcards.split in MAIN_SPLITS else "--any-medium"

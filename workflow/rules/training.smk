@@ -9,6 +9,7 @@ rule train:
         train_digest="results/dataset/train.digest",
         validation=ancient("results/dataset/validation.nc"),
         validation_digest="results/dataset/validation.digest",
+        start=network_at_start,
     output:
         checkpoint="results/models/{model}/checkpoint.safetensors",
         history="results/models/{model}/history.csv",
@@ -27,9 +28,10 @@ rule train:
         folder="results/models/{model}",
         # No output: Snakemake removes outputs before a job, and a killed training goes on from its state.
         state="results/state/{model}.pt",
+        start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
     shell:
         "debye train --frozen {input.frozen} --train {input.train} --validation {input.validation}"
-        " --state {params.state} -o {params.folder} 2>&1 | tee {log}"
+        " {params.start} --state {params.state} -o {params.folder} 2>&1 | tee {log}"
 
 
 rule predict:

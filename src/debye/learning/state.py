@@ -7,6 +7,7 @@ set aside, never continued.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from dataclasses import dataclass, field
@@ -58,13 +59,18 @@ class State:
     """What computed then."""
 
 
-def fingerprint(frozen: NetworkSlice, train: Samples, validation: Samples) -> dict[str, str]:
-    """Name what a state belongs to: configuration and code, and the content of both data sets."""
-    return {
+def fingerprint(
+    frozen: NetworkSlice, train: Samples, validation: Samples, start: Path | None = None
+) -> dict[str, str]:
+    """Name what a state belongs to: configuration and code, the content of both data sets, the weights at the start."""
+    parts = {
         "configuration or code": frozen.text(),
         "training split": train.digest,
         "validation split": validation.digest,
     }
+    if start is not None:
+        parts["network at the start"] = hashlib.sha256(start.read_bytes()).hexdigest()
+    return parts
 
 
 def load(path: Path, expected: dict[str, str]) -> State | None:

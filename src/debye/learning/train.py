@@ -43,7 +43,13 @@ log = logging.getLogger("debye")
 
 
 def train(
-    frozen: NetworkSlice, train_split: Path, validation: Path, state: Path, out: Path, device: str = "auto"
+    frozen: NetworkSlice,
+    train_split: Path,
+    validation: Path,
+    state: Path,
+    out: Path,
+    device: str = "auto",
+    start: Path | None = None,
 ) -> None:
     """Train one network and write `checkpoint.safetensors` and `history.csv`.
 
@@ -61,6 +67,8 @@ def train(
         Folder of the outputs; nothing is written there before the training has ended.
     device : {"auto", "cpu", "cuda"}
         "auto" takes the GPU if there is one; of several, each process its own.
+    start : Path, optional
+        Checkpoint of the network that this one starts from, where the configuration names one.
 
     Raises
     ------
@@ -78,7 +86,7 @@ def train(
         held_out = Samples(validation)
         require_same_problem(held_out, learned.grid, learned.medium, f"the training split {train_split}")
         with reproducible(world.device):
-            learner, current = begun(frozen, learned, held_out, state, world)
+            learner, current = begun(frozen, learned, held_out, state, world, start)
             log.info(
                 "%s: %d parameters, %d samples, on %s",
                 frozen.name,
