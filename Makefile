@@ -89,16 +89,27 @@ penalty: $(READY)  ## the full penalty study, a quarter of an hour, for docs/pen
 	@cp results/full_penalty/results/penalty/penalty.svg docs/figures/
 	@cp results/full_penalty/results/penalty/recommendation.md docs/penalty_recommendation.md
 
+# Another scenario with a network of that name is for trying the target out.
+EXPERIMENTS ?= workflow/scenarios/experiments.yaml
+SHIPPED := multigrid_fine
+
 .PHONY: experiments
-experiments: $(READY)  ## the experiments of docs/experiments.md, two hours of two cores: its tables, and the weights of the package
+experiments: $(READY)  ## the experiments of docs/experiments.md on two cores, three hours: its tables, and the weights of the package
 	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
-	    --configfile workflow/scenarios/experiments.yaml --directory results/experiments --set-threads train=1 \
-	    --prioritize results/models/multigrid/checkpoint.safetensors
+	    --configfile $(EXPERIMENTS) --directory results/experiments --set-threads train=1 \
+	    --prioritize results/models/$(SHIPPED)/checkpoint.safetensors
 	@cp results/experiments/results/leaderboard/leaderboard.md docs/experiments_leaderboard.md
 	@cp results/experiments/results/leaderboard/error_against_parameters.svg docs/figures/
-	@cp results/experiments/results/models/multigrid/checkpoint.safetensors src/debye/weights/compact.safetensors
+	@cp results/experiments/results/models/$(SHIPPED)/checkpoint.safetensors src/debye/weights/compact.safetensors
 	@$(BIN)/debye card src/debye/weights/compact.safetensors --leaderboard results/experiments/results/leaderboard \
 	    --experiment '`make experiments`' -o src/debye/weights/compact.md
+
+.PHONY: experiments-gpu
+experiments-gpu: $(READY)  ## those on a GPU, for sixteen cores and half an hour of an H200: its tables
+	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
+	    --configfile workflow/scenarios/experiments_gpu.yaml --directory results/experiments_gpu --set-threads train=1 predict=1
+	@cp results/experiments_gpu/results/leaderboard/leaderboard.md docs/experiments_gpu_leaderboard.md
+	@cp results/experiments_gpu/results/leaderboard/error_against_parameters.svg docs/figures/error_against_parameters_gpu.svg
 
 .PHONY: bench
 bench: $(READY)  ## Debye beside its peers, a quarter of an hour of an idle machine: benchmarks/results/solver.*

@@ -133,6 +133,18 @@ def test_figures_of_record_are_those_of_the_checkpoint(board):
     assert json.loads(configured) == RECORD["network"]
 
 
+def test_a_network_that_started_from_another_says_so_with_the_time_that_took(board):
+    record = copy.deepcopy(RECORD)
+    record["network"]["start"] = "large"
+    board["models"][0]["training"] = {"seconds": 3360.0}
+    text = card(record, 3_210_000, board, EXPERIMENT)
+    assert (
+        "From the weights of the network `large` (its own training is in the leaderboard, 56 minutes): 4000"
+        in text
+    )
+    assert "From the weights" not in card(RECORD, 3_210_000, board, EXPERIMENT)
+
+
 def test_the_leaderboard_of_another_network_of_that_name_is_refused(board):
     other = RECORD | {"parameters": 7}
     with pytest.raises(FormatError, match="found 1500000, expected 7 of the checkpoint"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: s
                 for name, row in rows.items()
             ],
         ),
-        training=(
+        training=_start(network.get("start"), models)
+        + (
             f"{record['train_samples']} samples, {record['steps']} steps of {training['batch_size']}, "
             f"{record['seconds'] / 60:.0f} minutes on {record['device']}; the weights are those after epoch "
             f"{record['best_epoch']} of {training['epochs']}, the best on the validation split. "
@@ -137,6 +139,14 @@ def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: s
         ),
         configuration=json.dumps(network, indent=1, ensure_ascii=False),
     )
+
+
+def _start(start: str | None, models: Mapping[str, Any]) -> str:
+    """Which network's weights a training started from, and what that one's own training took."""
+    if start is None:
+        return ""
+    took = f", {models[start]['training']['seconds'] / 60:.0f} minutes" if start in models else ""
+    return f"From the weights of the network `{start}` (its own training is in the leaderboard{took}): "
 
 
 def _facts(record: dict[str, Any], size: int, cost: dict[str, Any]) -> list[tuple[str, str]]:

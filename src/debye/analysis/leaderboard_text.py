@@ -52,12 +52,14 @@ def _or_last(value: float | None) -> float:
 
 def _model_row(row: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[str, ...]:
     total, regular = row["total"], row["regular"]
+    training = model["training"]
+    start = training.get("start")
     throughput = model["batches"][_best_batch(model)]["samples_per_second"]
     return (
         row["model"],
         count(model["parameters"]),
         count(model["multiply_adds"]),
-        duration(model["training"]["seconds"]),
+        duration(training["seconds"]) + (f" after {start}" if start else ""),
         shown("relative_l2_median", total),
         shown("relative_l2_95", total),
         shown("relative_l2_median", regular),

@@ -59,9 +59,10 @@ class Split(Part):
 
 
 class Spent(Part):
-    """What the training of a network took."""
+    """What the training of a network took, and the network whose weights it started from."""
 
     seconds: float
+    start: str | None = None
 
 
 class Speed(Part):

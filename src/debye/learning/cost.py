@@ -83,6 +83,7 @@ def measure(checkpoint_file: Path, dataset: Path, device: str = "auto") -> dict[
         "parameters": record.parameters,
         "multiply_adds": record.multiply_adds,
         "training": {
+            "start": record.network.start,
             "seconds": record.seconds,
             "steps": record.steps,
             "samples": record.train_samples,
