@@ -1,15 +1,19 @@
 """The folder of an analysis: complete, labelled, made only from files that belong together."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from debye import store
+from debye.analysis import attributes
 from debye.analysis.analyse import analyse
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR, QUANTITIES
 from debye.errors import FormatError
+
+PREFIXES = ("", "debye_", "charge_", "curvature_")
 
 
 def rewrite(path, change):
@@ -51,6 +55,52 @@ def test_metrics_and_summary_say_the_same(analysed):
     assert summary["training_seconds"] == pytest.approx(50.0)
     assert summary["parameters"] == 123456
     assert set(summary["definitions"]) == set(DEFINITIONS)
+
+
+def test_every_variable_is_described_in_the_file_and_in_the_list_of_them(analysed):
+    text = attributes.__doc__
+    with store.open_raw(analysed.folder / "metrics.nc") as metrics:
+        for name in metrics.variables:
+            if name.startswith("history_"):
+                continue
+            axis = name.rsplit("band_", 1)
+            listed = f"AXIS_{axis[1]}" if len(axis) == 2 and axis[0] in PREFIXES else name
+            assert re.search(rf"\b{listed}\b", text), name
+            if metrics[name].dtype.kind in "if" and name not in ("seed", "index"):
+                assert metrics[name].attrs["long_name"], name
+                own = name.startswith(("quantity_error", "sample_quantity_error"))
+                assert ("units" in metrics[name].attrs) != own, name
+        for line in re.findall(r"^    (.*?)\s+(\(of, .*|\([fsqw].*)$", text, re.M):
+            dims = tuple(part.strip() for part in line[1].strip("()").split(","))
+            for name in filter(None, line[0].split(", ")):
+                for axis in ("band", "debye_band"):
+                    real = name.replace("AXIS", axis)
+                    found = tuple(
+                        "AXIS" if "AXIS" in dims and dim == axis else dim for dim in metrics[real].dims
+                    )
+                    assert found == dims, (real, metrics[real].dims)
+        units = dict(zip(metrics["quantity"].values, metrics["quantity_unit"].values, strict=True))
+        assert units["reaction_energy"] == "kT/angstrom"
+        assert units["field"] == "1/angstrom"
+
+
+def test_quantities_stand_in_the_summary_by_name(analysed):
+    summary = json.loads((analysed.folder / "summary.json").read_text())
+    with store.open_raw(analysed.folder / "metrics.nc") as metrics:
+        for of in (NETWORK, ON_FLOOR, FLOOR):
+            here = metrics.sel(of=of, family="star", quantity="field")
+            told = summary["figures"][of]["star"]["quantities"]["field"]
+            for name in ("error_median", "error_95", "relative_median", "relative_95"):
+                assert told[name] == pytest.approx(float(here[f"quantity_{name}"])), name
+            assert ("floor_ratio" in told) == (of == ON_FLOOR)
+        ratio = metrics["quantity_floor_ratio"].sel(family=EVERY, quantity="enclosed_charge")
+        above, below = (
+            summary["figures"][of][EVERY]["quantities"]["enclosed_charge"]["error_median"]
+            for of in (ON_FLOOR, FLOOR)
+        )
+        assert float(ratio) == pytest.approx(above / below)
+    assert set(summary["quantities"]) == set(QUANTITIES)
+    assert summary["quantities"]["enclosed_charge"]["unit"] == "e/angstrom"
 
 
 def test_the_error_of_the_files_is_the_error_of_the_analysis(analysed):

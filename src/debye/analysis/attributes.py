@@ -8,6 +8,7 @@ nearest charge in cells, curvature of Γ (`debye.analysis.definitions.axes`).
     relative_l2_95, error_share, node_share, nodes                    (of, family, region)
     floor_ratio                                                       (family, region)
     interface_excess, curvature_share, samples, excluded_nodes        (of, family)
+    potential_range                                                   (of)
     AXIS_rmse, AXIS_maximum, AXIS_nodes                               (of, family, side, AXIS)
     AXIS_floor_ratio                                                  (family, side, AXIS)
     AXIS_lower, AXIS_upper                                            (AXIS)
@@ -87,6 +88,10 @@ def _meanings(settings: Analysis) -> dict[str, tuple[str, str | None]]:
         told[f"quantity_{name}_median"] = (f"{said}, median over the samples. {formulas}", unit)
         told[f"quantity_{name}_95"] = (f"{said}, 95 % of the samples do not exceed it. {formulas}", unit)
     return told | {
+        "nodes": ("nodes of the region with finite u", "1"),
+        "excluded_nodes": ("nodes left out because u is infinite there", "1"),
+        "potential_range": ("max u − min u over the nodes that are not near charges, kT/e", "1"),
+        "sample_relative_l2": ("‖e‖/‖u‖ of each sample over the nodes of the region", "1"),
         "samples": ("samples over which the figures are taken", "1"),
         "curvature_share": ("share of the nodes of the interface band whose curvature is known", "1"),
         "wave_number": ("wave number of a shell of the spectrum, cycles per length", "1/angstrom"),

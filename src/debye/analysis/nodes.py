@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -43,8 +44,9 @@ class Nodes:
     def __init__(self, block: xr.Dataset, settings: Analysis) -> None:
         self.grid = grid_of(block)
         axes = list(AXES[: self.grid.dim])
-        # All at once: error and potential come from the same arrays of the file.
-        fields = block[[*FIELDS, *CHARGES, *MEDIUM]].compute().transpose("sample", ..., *axes)
+        # All at once, as error and potential come from the same arrays of the file; one thread, as netCDF has one.
+        with dask.config.set(scheduler="synchronous"):
+            fields = block[[*FIELDS, *CHARGES, *MEDIUM]].compute().transpose("sample", ..., *axes)
         flat = {name: fields[name].values.reshape(block.sizes["sample"], -1) for name in FIELDS}
         self.error: Floats = np.ascontiguousarray(flat["error"], dtype=np.float64)
         if not np.isfinite(self.error).all():
