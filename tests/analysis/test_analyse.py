@@ -1,5 +1,6 @@
 """The folder of an analysis: complete, labelled, made only from files that belong together."""
 
+import itertools
 import json
 import re
 
@@ -12,8 +13,6 @@ from debye.analysis import attributes
 from debye.analysis.analyse import analyse
 from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR, QUANTITIES
 from debye.errors import FormatError
-
-PREFIXES = ("", "debye_", "charge_", "curvature_")
 
 
 def rewrite(path, change):
@@ -57,28 +56,35 @@ def test_metrics_and_summary_say_the_same(analysed):
     assert set(summary["definitions"]) == set(DEFINITIONS)
 
 
-def test_every_variable_is_described_in_the_file_and_in_the_list_of_them(analysed):
-    text = attributes.__doc__
+def listed_variables():
+    """Variable → dimensions, as the head of `debye.analysis.attributes` lists them."""
+    table, names = {}, []
+    axes = ("band", "debye_band", "charge_band", "curvature_band")
+    for line in re.findall(r"^    (\S.*)$", attributes.__doc__, re.M):
+        words = re.fullmatch(r"(.*?),?(?:\s+\((.*)\))?", line)
+        names += words[1].split(", ")
+        if words[2]:
+            for name, axis in itertools.product(names, axes):
+                table[name.replace("AXIS", axis)] = tuple(words[2].replace("AXIS", axis).split(", "))
+            names = []
+    return table
+
+
+def test_every_variable_of_the_metrics_is_listed_and_described(analysed):
+    listed = listed_variables()
+    assert listed.pop("history_*") == ("step",)
     with store.open_raw(analysed.folder / "metrics.nc") as metrics:
-        for name in metrics.variables:
-            if name.startswith("history_"):
-                continue
-            axis = name.rsplit("band_", 1)
-            listed = f"AXIS_{axis[1]}" if len(axis) == 2 and axis[0] in PREFIXES else name
-            assert re.search(rf"\b{listed}\b", text), name
+        found = {
+            name: variable.dims
+            for name, variable in metrics.variables.items()
+            if not name.startswith("history_") and name not in ("of", "family", "region", "side")
+        }
+        assert found == listed
+        for name in found:
             if metrics[name].dtype.kind in "if" and name not in ("seed", "index"):
                 assert metrics[name].attrs["long_name"], name
-                own = name.startswith(("quantity_error", "sample_quantity_error"))
-                assert ("units" in metrics[name].attrs) != own, name
-        for line in re.findall(r"^    (.*?)\s+(\(of, .*|\([fsqw].*)$", text, re.M):
-            dims = tuple(part.strip() for part in line[1].strip("()").split(","))
-            for name in filter(None, line[0].split(", ")):
-                for axis in ("band", "debye_band"):
-                    real = name.replace("AXIS", axis)
-                    found = tuple(
-                        "AXIS" if "AXIS" in dims and dim == axis else dim for dim in metrics[real].dims
-                    )
-                    assert found == dims, (real, metrics[real].dims)
+                own_unit = name.startswith(("quantity_error", "sample_quantity_error"))
+                assert ("units" in metrics[name].attrs) != own_unit, name
         units = dict(zip(metrics["quantity"].values, metrics["quantity_unit"].values, strict=True))
         assert units["reaction_energy"] == "kT/angstrom"
         assert units["field"] == "1/angstrom"

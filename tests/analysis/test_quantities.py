@@ -50,7 +50,9 @@ def test_a_tilted_error_is_its_own_slope_on_one_side_alone(side):
     level = radius_of(PLANE) - 7.3
     x, y = np.moveaxis(PLANE.points().reshape(*PLANE.shape, 2), -1, 0)
     there = level < 0 if side == "inside" else level >= 0
-    nodes = nodes_of(sample(PLANE, level), np.where(there, 5.0 + 0.3 * x - 0.4 * y, 0.0))
+    # Even where the bulk reaches up to Γ, by the settings.
+    settings = Analysis(bands=(-2, 0, 2), near_charge=2.0, interface_band=1e-6)
+    nodes = nodes_of(sample(PLANE, level), np.where(there, 5.0 + 0.3 * x - 0.4 * y, 0.0), settings)
     for other in ("inside", "outside"):
         error, _ = field(nodes, nodes.masks[other])
         assert error[0] == pytest.approx(0.5 if other == side else 0.0, rel=1e-9, abs=1e-12)
@@ -59,9 +61,10 @@ def test_a_tilted_error_is_its_own_slope_on_one_side_alone(side):
 def test_the_field_leaves_out_nodes_beside_a_charge_on_a_node():
     """Even where a charge is near to nothing, by the settings."""
     settings = Analysis(bands=(-2, 0, 2), near_charge=0.1)
-    nodes = nodes_of(sample(PLANE, radius_of(PLANE) - 7.3, None, [(0.0, 0.0)], [0.1]), 0.0, settings)
-    _, size = field(nodes, nodes.distance < 0)
     r = radius_of(PLANE)
+    regular = np.where(r < 7.3, 500.0, 0.0)
+    nodes = nodes_of(sample(PLANE, r - 7.3, regular, [(0.0, 0.0)], [0.1]), 0.0, settings)
+    _, size = field(nodes, nodes.distance < 0)
     far = (r > 0.6) & (r < 7.3 - 1.0)
     # √ of the mean of 1/r², the field of the charge.
     expected = coupling() * 0.1 / (2 * np.pi * 2.0) * np.sqrt(np.mean(1 / r[far] ** 2))

@@ -1,5 +1,7 @@
 """Power spectra: Parseval's identity, waves found at their wave number, charges spread evenly."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from tests.analysis.known_fields import disc, nodes_of, radius_of, sample
@@ -22,13 +24,15 @@ def test_parseval(cells, dim):
     assert radial_power(field, grid).sum() == pytest.approx(np.mean(windowed**2), rel=1e-12)
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_a_plane_wave_is_found_at_its_wave_number(axis):
-    """The window spreads a wave over its own wave number and the next on either side, as 4 to 1 to 1."""
-    x = GRID.points()[:, axis].reshape(GRID.shape)
-    power = radial_power(0.3 * np.cos(2 * np.pi * 9 * x / 32.0 + 0.4), GRID)
+@pytest.mark.parametrize("wave", [(9, 0), (0, 9), (8, 3), (-8, 3)])
+def test_a_plane_wave_is_found_at_its_wave_number(wave):
+    """The window spreads it along each axis over its own wave number and the next on either side, 4 to 1 to 1."""
+    phase = 2 * np.pi * (GRID.points() @ wave).reshape(GRID.shape) / 32.0
+    power = radial_power(0.3 * np.cos(phase + 0.4), GRID)
     expected = np.zeros(33)
-    expected[[8, 9, 10]] = 0.3**2 / 2 * np.array([1, 4, 1]) / 6
+    for (first, one), (second, other) in product(((-1, 1), (0, 4), (1, 1)), repeat=2):
+        shell = round(np.hypot(wave[0] + first, wave[1] + second))
+        expected[shell] += 0.3**2 / 2 * one / 6 * other / 6
     np.testing.assert_allclose(power, expected, atol=1e-15)
     assert wave_numbers(GRID)[9] == pytest.approx(9 / 32.0)
 

@@ -229,7 +229,8 @@ def axes(settings: Analysis) -> tuple[Axis, ...]:
         Axis(
             "curvature_band",
             "curvature of the interface at the nearest point on it",
-            f"κ of Γ, positive where the solute is convex, at the nodes with |φ| < {band}; left out are nodes where "
+            f"H of Γ, the sum of its principal curvatures, positive where the solute is convex, at the nodes with "
+            f"|φ| < {band}; left out are nodes where "
             "|∇φ| differs from 1 by more than 1 %: beside a corner of Γ, or as near to another part of Γ",
             "1/angstrom",
             _CURVATURE,

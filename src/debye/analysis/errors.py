@@ -23,6 +23,7 @@ from debye.analysis.nodes import CHARGES, MEDIUM, Cells, Floats, Ints, Nodes
 from debye.analysis.quantities import quantities
 from debye.analysis.spectrum import spectra, wave_numbers
 from debye.config import Analysis
+from debye.parameters import Grid
 from debye.progress import track
 from debye.schema import grid_of
 from debye.store import BLOCK
@@ -114,60 +115,17 @@ def accumulate(
     """
     family_of = np.asarray(errors["geometry"].values, dtype=str)
     families, row, counts = np.unique(family_of, return_inverse=True, return_counts=True)
-    names = [region.name for region in regions(settings)]
-    against, samples = _against(settings, decomposed), errors.sizes["sample"]
-    by_band = {axis.name: _Sums((len(families), len(SIDES) * (len(axis.edges) + 1))) for axis in against}
-    by_region = _Sums((len(families), len(names)))
-    waves = wave_numbers(grid_of(errors))
-    power, quantity = np.zeros((len(families), 2, waves.size)), np.zeros((samples, len(QUANTITIES), 2))
-    excluded = np.zeros(len(families), dtype=np.int64)
-    error_square, potential_square = np.zeros((2, samples, len(names)))
-    low, high = np.inf, -np.inf
+    samples = errors.sizes["sample"]
+    totals = _Totals(families, samples, settings, grid_of(errors), decomposed)
     parts = [slice(start, start + block) for start in range(0, samples, block)]
     # Families are not for workers: xarray holds all of a data set's text in memory, and each block would carry it.
     fields = errors.drop_vars("geometry")
     work = partial(tables, settings=settings, decomposed=decomposed)
     made = each(ready(work), (fields.isel(sample=here) for here in parts))
     for here, part in zip(parts, track(made, len(parts), "errors"), strict=True):
-        for name, cells in part.by_band.items():
-            by_band[name].add(row[here], *cells)
-        by_region.add(row[here], *part.by_region)
-        error_square[here], potential_square[here] = part.by_region[1], part.potential_square
-        np.add.at(excluded, row[here], part.excluded)
-        low, high = min(low, part.low), max(high, part.high)
-        if part.power is not None and part.quantity is not None:
-            np.add.at(power, row[here], part.power)
-            quantity[here] = part.quantity
-    content: dict[str, Any] = {
-        "region_" + name: (("family", "region"), values) for name, values in by_region.arrays().items()
-    }
-    for axis in against:
-        shape = (len(families), len(SIDES), len(axis.edges) + 1)
-        content |= {
-            f"{axis.name}_{name}": (("family", "side", axis.name), values.reshape(shape))
-            for name, values in by_band[axis.name].arrays().items()
-        }
-    content |= {
-        "sample_error_square": (("sample", "region"), error_square),
-        "sample_potential_square": (("sample", "region"), potential_square),
-        "geometry": ("sample", family_of.astype(object)),
-        "excluded_nodes": ("family", excluded),
-        "samples": ("family", counts),
-        "potential_low": low,
-        "potential_high": high,
-    }
-    coordinates: dict[str, Any] = {"family": families.astype(object), "region": names, "side": list(SIDES)}
-    for axis in against:
-        edges = np.array([axis.least, *axis.edges, np.inf])
-        coordinates[f"{axis.name}_lower"] = (axis.name, edges[:-1])
-        coordinates[f"{axis.name}_upper"] = (axis.name, edges[1:])
-    if decomposed:
-        for number, name in enumerate(("error", "potential")):
-            content[f"power_{name}"] = (("family", "wave_number"), power[:, number])
-        for number, name in enumerate(("error", "size")):
-            content[f"quantity_{name}"] = (("sample", "quantity"), quantity[:, :, number])
-        coordinates |= {"wave_number": waves, "quantity": list(QUANTITIES)}
-    return xr.Dataset(content, coordinates)
+        totals.add(here, row[here], part)
+    sums = totals.labelled()
+    return sums.assign(geometry=("sample", family_of.astype(object)), samples=("family", counts))
 
 
 def tables(block: xr.Dataset, settings: Analysis, decomposed: bool = False) -> Tables:
@@ -213,6 +171,69 @@ def _coordinate(name: str, nodes: Nodes, settings: Analysis) -> Floats:
     values = np.full(nodes.distance.shape, np.nan)
     values[near.sample, near.node] = curvature(nodes, near)
     return values
+
+
+class _Totals:
+    """The sums over all blocks so far."""
+
+    def __init__(
+        self, families: NDArray[np.str_], samples: int, settings: Analysis, grid: Grid, decomposed: bool
+    ) -> None:
+        self.families, self.decomposed = families, decomposed
+        self.names = [region.name for region in regions(settings)]
+        self.against = _against(settings, decomposed)
+        self.waves = wave_numbers(grid)
+        rows = len(families)
+        self.by_band = {axis.name: _Sums((rows, len(SIDES) * (len(axis.edges) + 1))) for axis in self.against}
+        self.by_region = _Sums((rows, len(self.names)))
+        self.error_square, self.potential_square = np.zeros((2, samples, len(self.names)))
+        self.excluded = np.zeros(rows, dtype=np.int64)
+        self.low, self.high = np.inf, -np.inf
+        self.power = np.zeros((rows, 2, self.waves.size))
+        self.quantity = np.zeros((samples, len(QUANTITIES), 2))
+
+    def add(self, here: slice, row: NDArray[np.intp], part: Tables) -> None:
+        """Add the tables of the samples `here`, whose families are `row`, one sample after the other."""
+        for name, cells in part.by_band.items():
+            self.by_band[name].add(row, *cells)
+        self.by_region.add(row, *part.by_region)
+        self.error_square[here], self.potential_square[here] = part.by_region[1], part.potential_square
+        np.add.at(self.excluded, row, part.excluded)
+        self.low, self.high = min(self.low, part.low), max(self.high, part.high)
+        if part.power is not None and part.quantity is not None:
+            np.add.at(self.power, row, part.power)
+            self.quantity[here] = part.quantity
+
+    def labelled(self) -> xr.Dataset:
+        """The sums with names and coordinates."""
+        content: dict[str, Any] = {
+            f"region_{name}": (("family", "region"), values)
+            for name, values in self.by_region.arrays().items()
+        }
+        coordinates: dict[str, Any] = {
+            "family": self.families.astype(object), "region": self.names, "side": list(SIDES)
+        }  # fmt: skip
+        for axis in self.against:
+            shape = (len(self.families), len(SIDES), len(axis.edges) + 1)
+            for name, values in self.by_band[axis.name].arrays().items():
+                content[f"{axis.name}_{name}"] = (("family", "side", axis.name), values.reshape(shape))
+            edges = np.array([axis.least, *axis.edges, np.inf])
+            coordinates[f"{axis.name}_lower"] = (axis.name, edges[:-1])
+            coordinates[f"{axis.name}_upper"] = (axis.name, edges[1:])
+        content |= {
+            "sample_error_square": (("sample", "region"), self.error_square),
+            "sample_potential_square": (("sample", "region"), self.potential_square),
+            "excluded_nodes": ("family", self.excluded),
+            "potential_low": self.low,
+            "potential_high": self.high,
+        }
+        if self.decomposed:
+            for number, name in enumerate(("error", "potential")):
+                content[f"power_{name}"] = (("family", "wave_number"), self.power[:, number])
+            for number, name in enumerate(("error", "size")):
+                content[f"quantity_{name}"] = (("sample", "quantity"), self.quantity[:, :, number])
+            coordinates |= {"wave_number": self.waves, "quantity": list(QUANTITIES)}
+        return xr.Dataset(content, coordinates)
 
 
 class _Sums:

@@ -1,12 +1,12 @@
 """What the level set says of Γ at the nodes near it: normal, curvature, foot point; and values beside it.
 
 For a signed distance |∇φ| = 1, n = ∇φ, x − φ n is the foot point on Γ, and Δφ is the sum of the principal curvatures
-of the level surface through x. Those of Γ itself are k/(1 − φk) for each principal curvature k, so that with
-H = Δφ = Σk and, in 3-D, K = k₁k₂ = ½ (H² − |∇∇φ|²)
+of the level surface through x. Each of these, k, is k/(1 − φk) on Γ itself, so that with S = Δφ and, in 3-D, the
+product K = ½ (S² − |∇∇φ|²) of the two,
 
-    κ = (H − 2 φ K) / (1 − φ H + φ² K),      in 2-D with K = 0:  κ = H / (1 − φ H).
+    H = (S − 2 φ K) / (1 − φ S + φ² K),      in 2-D with K = 0:  H = S / (1 − φ S).
 
-κ > 0 where the solute is convex: 1/a for a disc and 2/a for a ball of radius a. Where two points of Γ are equally near,
+H > 0 where the solute is convex: 1/a for a disc and 2/a for a ball of radius a. Where two points of Γ are equally near,
 and at the corners of Γ itself, φ has a kink and ∇φ, by central differences, is shorter than 1: nodes where |∇φ| differs
 from 1 by more than `KINK` have neither normal nor curvature. That leaves out the nodes where n turns by more than some
 16° from one neighbour to the other, and every level set that is not a distance.
@@ -54,7 +54,7 @@ def near_interface(nodes: Nodes, width: float) -> Near:
 
 
 def curvature(nodes: Nodes, near: Near) -> Floats:
-    """Sum of the principal curvatures of Γ at the foot points, (n,), 1/Å; see the head of this module.
+    """Curvature H of Γ at the foot points, the sum of the principal curvatures, (n,), 1/Å; see the head of this module.
 
     Examples
     --------

@@ -58,8 +58,8 @@ def field(nodes: Nodes, where: Mask | None = None) -> Pair:
     square = np.zeros((2, *counted.shape))
     for axis in range(1, dim + 1):
         below, above = (_moved(inner, axis, part) for part in (slice(None, -2), slice(2, None)))
-        counted &= (inside[below] == inside[above]) & finite[below] & finite[above]
-        counted &= inside[below] == inside[inner]
+        for beside in (below, above):
+            counted &= (inside[beside] == inside[inner]) & finite[beside]
         for sum_, values in zip(square, (nodes.error, nodes.potential), strict=True):
             sum_ += (nodes.on_grid(values)[above] - nodes.on_grid(values)[below]) ** 2
     square /= (2 * nodes.grid.spacing) ** 2
