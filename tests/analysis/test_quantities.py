@@ -108,6 +108,17 @@ def test_the_flux_jump_of_a_ring_of_error(grid, radius):
     assert error[0] == pytest.approx(80 * 0.2, rel=0.01)
 
 
+@pytest.mark.parametrize("grid", [PLANE, SPACE])
+def test_the_flux_of_the_charges_themselves_counts_in_the_solute(grid):
+    """Where w = 0 on both sides, that of a charge in the middle is the whole jump."""
+    charged = sample(grid, radius_of(grid) - 3.1, None, [(0.0,) * grid.dim], [0.1])
+    label, error, _ = flux_jump(nodes_of(charged))
+    assert label[0] == pytest.approx(
+        coupling() * 0.1 / (2 * np.pi * (grid.dim - 1) * 3.1 ** (grid.dim - 1)), rel=0.01
+    )
+    assert error[0] == 0.0
+
+
 def test_the_flux_jump_of_the_true_potential_vanishes_with_the_cells():
     found, flux = [], []
     for cells in (32, 64, 128, 256):
@@ -167,6 +178,15 @@ def test_a_contour_that_meets_the_box_is_none():
     assert np.isnan(charge_within(nodes_of(sample(PLANE, r - 15.2)), nothing))
     # Of a level set that is no distance: a face of the contour has a node in the solute.
     assert np.isnan(charge_within(nodes_of(sample(PLANE, np.where(r < 7.3, -5.0, 5.0))), nothing))
+
+
+@pytest.mark.parametrize("grid", [PLANE, SPACE])
+def test_of_a_level_set_that_is_no_distance_the_flux_is_not_known(grid):
+    nodes = nodes_of(sample(grid, 3.0 * (radius_of(grid) - 3.1)), 0.25)
+    error = dict(zip(QUANTITIES, quantities(nodes)[0, :, 0], strict=True))
+    assert np.isnan(error["flux_jump"])
+    assert error["potential"] == pytest.approx(0.25)
+    assert error["field"] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_no_number_of_samples_at_once_changes_a_bit(made):
