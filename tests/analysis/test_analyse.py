@@ -1,14 +1,17 @@
 """The folder of an analysis: complete, labelled, made only from files that belong together."""
 
+import itertools
 import json
+import re
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from debye import store
+from debye.analysis import attributes
 from debye.analysis.analyse import analyse
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR, QUANTITIES
 from debye.errors import FormatError
 
 
@@ -51,6 +54,59 @@ def test_metrics_and_summary_say_the_same(analysed):
     assert summary["training_seconds"] == pytest.approx(50.0)
     assert summary["parameters"] == 123456
     assert set(summary["definitions"]) == set(DEFINITIONS)
+
+
+def listed_variables():
+    """Variable → dimensions, as the head of `debye.analysis.attributes` lists them."""
+    table, names = {}, []
+    axes = ("band", "debye_band", "charge_band", "curvature_band")
+    for line in re.findall(r"^    (\S.*)$", attributes.__doc__, re.M):
+        words = re.fullmatch(r"(.*?),?(?:\s+\((.*)\))?", line)
+        names += words[1].split(", ")
+        if words[2]:
+            for name, axis in itertools.product(names, axes):
+                table[name.replace("AXIS", axis)] = tuple(words[2].replace("AXIS", axis).split(", "))
+            names = []
+    return table
+
+
+def test_every_variable_of_the_metrics_is_listed_and_described(analysed):
+    listed = listed_variables()
+    assert listed.pop("history_*") == ("step",)
+    with store.open_raw(analysed.folder / "metrics.nc") as metrics:
+        found = {
+            name: variable.dims
+            for name, variable in metrics.variables.items()
+            if not name.startswith("history_") and name not in ("of", "family", "region", "side")
+        }
+        assert found == listed
+        for name in found:
+            if metrics[name].dtype.kind in "if" and name not in ("seed", "index"):
+                assert metrics[name].attrs["long_name"], name
+                own_unit = name.startswith(("quantity_error", "sample_quantity_error"))
+                assert ("units" in metrics[name].attrs) != own_unit, name
+        units = dict(zip(metrics["quantity"].values, metrics["quantity_unit"].values, strict=True))
+        assert units["reaction_energy"] == "kT/angstrom"
+        assert units["field"] == "1/angstrom"
+
+
+def test_quantities_stand_in_the_summary_by_name(analysed):
+    summary = json.loads((analysed.folder / "summary.json").read_text())
+    with store.open_raw(analysed.folder / "metrics.nc") as metrics:
+        for of in (NETWORK, ON_FLOOR, FLOOR):
+            here = metrics.sel(of=of, family="star", quantity="field")
+            told = summary["figures"][of]["star"]["quantities"]["field"]
+            for name in ("error_median", "error_95", "relative_median", "relative_95"):
+                assert told[name] == pytest.approx(float(here[f"quantity_{name}"])), name
+            assert ("floor_ratio" in told) == (of == ON_FLOOR)
+        ratio = metrics["quantity_floor_ratio"].sel(family=EVERY, quantity="enclosed_charge")
+        above, below = (
+            summary["figures"][of][EVERY]["quantities"]["enclosed_charge"]["error_median"]
+            for of in (ON_FLOOR, FLOOR)
+        )
+        assert float(ratio) == pytest.approx(above / below)
+    assert set(summary["quantities"]) == set(QUANTITIES)
+    assert summary["quantities"]["enclosed_charge"]["unit"] == "e/angstrom"
 
 
 def test_the_error_of_the_files_is_the_error_of_the_analysis(analysed):

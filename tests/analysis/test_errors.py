@@ -27,12 +27,13 @@ def with_potential(dataset):
     )
 
 
-def figures_for(dataset, error, settings=SETTINGS, block=64):
+def figures_for(dataset, error, settings=SETTINGS, block=64, decomposed=False):
     labels = with_potential(dataset)
     estimate = (dataset["regular_potential"].astype("f8") + error).transpose(
         *dataset["regular_potential"].dims
     )
-    return figures_of_merit(accumulate(potential_error(labels, estimate), settings, block))
+    sums = accumulate(potential_error(labels, estimate), settings, block, decomposed=decomposed)
+    return figures_of_merit(sums)
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +198,10 @@ def test_families_are_kept_apart(dataset):
 def test_no_chunking_and_no_block_changes_a_bit(dataset, chunks, block):
     random = np.random.default_rng(0)
     error = xr.DataArray(random.normal(size=dataset["regular_potential"].shape), dims=("sample", "x", "y"))
-    whole = figures_for(dataset, error)
-    parts = figures_for(dataset.chunk(chunks), error.chunk({"sample": 3, "y": 11}), block=block)
+    whole = figures_for(dataset, error, decomposed=True)
+    parts = figures_for(
+        dataset.chunk(chunks), error.chunk({"sample": 3, "y": 11}), block=block, decomposed=True
+    )
     xr.testing.assert_identical(whole, parts)
 
 
@@ -209,7 +212,8 @@ def test_no_number_of_workers_changes_a_bit(dataset, two_workers, block):
     labels = with_potential(dataset).chunk({"sample": 2})
     errors = potential_error(labels, dataset["regular_potential"].astype("f8") + error)
     xr.testing.assert_identical(
-        accumulate(errors, SETTINGS), accumulate(errors, SETTINGS, block, two_workers)
+        accumulate(errors, SETTINGS, decomposed=True),
+        accumulate(errors, SETTINGS, block, two_workers, decomposed=True),
     )
 
 
@@ -232,10 +236,17 @@ def test_a_block_takes_no_more_along_than_its_fields(tmp_path):
 
 
 def test_three_dimensions_work_alike():
-    solid = schema.mock(2, Grid(cells=8, half_width=8.0, dim=3))
-    figures = figures_for(solid, 0.25)
+    solid = schema.mock(2, Grid(cells=16, half_width=8.0, dim=3))
+    figures = figures_for(solid, 0.25, decomposed=True)
     np.testing.assert_allclose(figures["rmse"].sel(region="all"), 0.25, rtol=1e-12)
-    assert int(figures["nodes"].sel(family=EVERY, region="all")) == 2 * 9**3
+    assert int(figures["nodes"].sel(family=EVERY, region="all")) == 2 * 17**3
+    bent = figures["curvature_band_rmse"].values
+    np.testing.assert_allclose(bent[np.isfinite(bent)], 0.25, rtol=1e-12)
+    assert (figures["curvature_share"] > 0.5).all()
+    np.testing.assert_allclose(figures["power_error"].sum("wave_number"), 0.25**2, rtol=1e-12)
+    shift = figures["quantity_error_median"].sel(family=EVERY)
+    assert float(shift.sel(quantity="potential")) == pytest.approx(0.25)
+    assert float(shift.sel(quantity="flux_jump")) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_an_estimate_with_nan_is_refused(dataset):
@@ -245,7 +256,8 @@ def test_an_estimate_with_nan_is_refused(dataset):
         figures_for(dataset, error)
 
 
-def test_a_data_set_larger_than_the_memory_it_may_take():
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_a_data_set_larger_than_the_memory_it_may_take(decomposed):
     samples, nodes = 768, 33
     one = schema.mock(1, Grid(cells=nodes - 1, half_width=8.0, dim=2))
     many = one.isel(sample=np.zeros(samples, dtype=int))
@@ -254,10 +266,105 @@ def test_a_data_set_larger_than_the_memory_it_may_take():
         regular_potential=(("sample", "x", "y"), field.astype("f4")), potential=(("sample", "x", "y"), field)
     )
     estimate = xr.DataArray(2 * field, dims=("sample", "x", "y"))
-    accumulate(potential_error(lazy.isel(sample=slice(16)), estimate[:16]), SETTINGS)
+    accumulate(potential_error(lazy.isel(sample=slice(16)), estimate[:16]), SETTINGS, decomposed=decomposed)
     tracemalloc.start()
-    sums = accumulate(potential_error(lazy, estimate), SETTINGS, block=16)
+    sums = accumulate(potential_error(lazy, estimate), SETTINGS, block=16, decomposed=decomposed)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert int(sums["region_nodes"].sel(region="all").sum()) == field.size
     assert peak < field.nbytes / 2, f"peak {peak} bytes for fields of {field.nbytes} bytes"
+
+
+def test_a_constant_shift_is_the_same_along_every_axis(dataset):
+    figures = figures_for(dataset, -0.25, decomposed=True)
+    every = figures.sel(family=EVERY)
+    for axis in ("debye_band", "charge_band", "curvature_band"):
+        held = figures[f"{axis}_nodes"] > 0
+        np.testing.assert_allclose(figures[f"{axis}_rmse"].values[held.values], 0.25, rtol=1e-12)
+        np.testing.assert_allclose(figures[f"{axis}_maximum"].values[held.values], 0.25, rtol=1e-12)
+        assert np.isnan(figures[f"{axis}_rmse"].values[~held.values]).all()
+    for axis in ("debye_band", "charge_band"):
+        assert int(every[f"{axis}_nodes"].sum()) == dataset["regular_potential"].size
+    known = int(every["curvature_band_nodes"].sum()) / int(every["nodes"].sel(region="interface"))
+    assert float(every["curvature_share"]) == pytest.approx(known)
+    assert known == 1.0
+
+
+def test_a_ring_around_a_charge_is_found_in_its_band_alone(dataset):
+    cells = charge_distance(dataset) / schema.grid_of(dataset).spacing
+    every = figures_for(dataset, ((cells >= 3) & (cells < 4)) * 0.5, decomposed=True).sel(family=EVERY)
+    in_band = ((every["charge_band_lower"] == 3) & (every["charge_band_upper"] == 4)).values
+    rmse = every["charge_band_rmse"].sel(side="inside").values
+    np.testing.assert_allclose(rmse[in_band], 0.5)
+    assert np.nanmax(rmse[~in_band]) == 0
+    assert int(every["charge_band_nodes"].values[:, in_band].sum()) == int(((cells >= 3) & (cells < 4)).sum())
+
+
+def test_a_ring_of_some_debye_lengths_is_found_in_its_band_alone(dataset):
+    """In each sample by its own Debye length."""
+    lengths = xr.DataArray(np.linspace(2.0, 6.0, dataset.sizes["sample"]), dims="sample")
+    distance = dataset["level_set"].astype("f8") / lengths
+    other = dataset.assign(debye_length=lengths)
+    every = figures_for(other, ((distance >= 0.5) & (distance < 1)) * 0.5, decomposed=True).sel(family=EVERY)
+    rmse = every["debye_band_rmse"].sel(side="outside").values
+    in_band = (every["debye_band_lower"] == 0.5).values
+    np.testing.assert_allclose(rmse[in_band], 0.5)
+    assert np.nanmax(rmse[~in_band]) == 0
+    assert np.nanmax(every["debye_band_rmse"].sel(side="inside")) == 0
+
+
+def test_samples_without_ions_or_without_charges_have_no_place_on_that_axis(dataset):
+    other = dataset.copy(deep=True)
+    other["debye_length"][:4] = np.inf
+    other["charge_value"][4:] = 0.0
+    every = figures_for(other, 0.5, decomposed=True).sel(family=EVERY)
+    nodes = dataset["regular_potential"][0].size
+    assert int(every["debye_band_nodes"].sum()) == (dataset.sizes["sample"] - 4) * nodes
+    assert int(every["charge_band_nodes"].sum()) == 4 * nodes
+
+
+def test_an_error_where_the_interface_is_bent_is_found_there():
+    """Of two discs the smaller one is predicted wrong, and only near its interface."""
+    dataset = schema.mock(2, Grid(cells=64, half_width=16.0, dim=2))
+    radius = np.hypot(*np.meshgrid(dataset["x"], dataset["y"], indexing="ij"))
+    dataset["level_set"][:] = np.stack([radius - 4.0, radius - 8.0]).astype("f4")
+    error = (abs(dataset["level_set"]) < 1.0) * xr.DataArray([0.5, 0.0], dims="sample")
+    every = figures_for(dataset, error, decomposed=True).sel(family=EVERY)
+    lower, upper = every["curvature_band_lower"].values, every["curvature_band_upper"].values
+    for side in ("inside", "outside"):
+        here = every.sel(side=side)
+        rmse, nodes = here["curvature_band_rmse"].values, here["curvature_band_nodes"].values
+        assert rmse[(lower == 0.2) & (upper == 0.3)] == pytest.approx(0.5)
+        assert rmse[(lower == 0.1) & (upper == 0.15)] == 0
+        assert nodes[(lower == 0.1) | (lower == 0.2)].sum() == nodes.sum() > 0
+
+
+def test_the_spectrum_of_a_wave_is_the_mean_over_the_samples_of_a_family(dataset):
+    wave = np.cos(2 * np.pi * 6 * dataset["x"] / 24.0) + 0.0 * dataset["y"]
+    size = xr.where(dataset["geometry"] == "star", 0.6, 0.2)
+    power = figures_for(dataset, size * wave, decomposed=True)["power_error"]
+    at = power.sel(wave_number=[5 / 24, 6 / 24, 7 / 24])
+    for family, square in (("disc", 0.04), ("star", 0.36), (EVERY, (0.04 + 0.04 + 0.36) / 3)):
+        np.testing.assert_allclose(at.sel(family=family), square / 2 * np.array([1, 4, 1]) / 6, rtol=1e-6)
+    assert float(power.sum() / at.sum()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_quantities_are_told_by_median_and_95_percent_of_the_samples(dataset):
+    shift = xr.DataArray(np.arange(1.0, 1 + dataset.sizes["sample"]), dims="sample")
+    figures = figures_for(dataset, shift, decomposed=True)
+    error = figures["sample_quantity_error"].sel(quantity="potential")
+    np.testing.assert_allclose(error, shift, rtol=1e-7)
+    of = figures.sel(quantity="potential")
+    assert float(of["quantity_error_median"].sel(family="star")) == pytest.approx(8.0)
+    assert float(of["quantity_error_95"].sel(family=EVERY)) == pytest.approx(np.quantile(shift, 0.95))
+    np.testing.assert_allclose(
+        of["sample_quantity_relative"], figures["sample_relative_l2"].sel(region="all"), rtol=1e-12
+    )
+    relative = of["sample_quantity_relative"].values
+    assert float(of["quantity_relative_95"].sel(family="disc")) == pytest.approx(
+        np.quantile(relative[:3], 0.95)
+    )
+    energy = 0.5 * shift * abs(dataset["charge_value"].sum("charge"))
+    np.testing.assert_allclose(
+        figures["sample_quantity_error"].sel(quantity="reaction_energy"), energy, rtol=1e-6
+    )

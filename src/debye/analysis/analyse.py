@@ -17,6 +17,7 @@ import xarray as xr
 
 from debye import store
 from debye.analysis import curves, figures
+from debye.analysis.attributes import describe
 from debye.analysis.errors import accumulate, potential_error
 from debye.analysis.floor import combine, figures_on_floor, floor_positions
 from debye.analysis.gallery import gallery
@@ -30,6 +31,7 @@ from debye.analysis.inputs import (
 from debye.analysis.merit import figures_of_merit
 from debye.analysis.summary import summarise
 from debye.frozen import AnalysisSlice
+from debye.schema import grid_of
 from debye.workers import Each, in_process
 
 
@@ -69,10 +71,11 @@ def analyse(
         finer = stack.enter_context(closing(open_estimate(floor, labels, ("refine",))))
         same_samples(predicted, labels, str(prediction))
         errors = potential_error(labels, predicted["regular_potential"])
-        sums = accumulate(errors, frozen.analysis, each=each)
+        sums = accumulate(errors, frozen.analysis, each=each, decomposed=True)
         network = figures_of_merit(sums)
         subset = floor_positions(labels, finer, str(floor))
-        metrics = combine(network, *figures_on_floor(network, errors, labels, finer, subset, frozen.analysis))
+        matched, own = figures_on_floor(network, errors, labels, finer, subset, frozen.analysis)
+        metrics = describe(combine(network, matched, own), frozen.analysis, grid_of(labels).dim)
         metrics = metrics.assign_coords({name: ("sample", labels[name].values) for name in IDENTITY})
         metrics = metrics.assign({f"history_{name}": ("step", values) for name, values in epochs.items()})
         relative = network["sample_relative_l2"].sel(region="all").values

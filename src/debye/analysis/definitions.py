@@ -179,6 +179,119 @@ def regions(settings: Analysis) -> tuple[Region, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Axis:
+    """What the error at a node is shown against, in bands on either side of Γ."""
+
+    name: str
+    """Dimension of its tables and start of their names."""
+    title: str
+    formula: str
+    unit: str
+    edges: tuple[float, ...]
+    """Inner edges of the bands, in the unit."""
+    least: float = -math.inf
+    """Lower end of the first band."""
+
+
+_DEBYE = (-2.0, -1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+_CHARGE = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
+_CURVATURE = (-0.5, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+
+
+def axes(settings: Analysis) -> tuple[Axis, ...]:
+    """Axes with their definitions and bands: distance in cells as configured, the others fixed.
+
+    Examples
+    --------
+    >>> from debye.config import Analysis
+    >>> [axis.name for axis in axes(Analysis(bands=(-1, 0, 1), near_charge=2))]
+    ['band', 'debye_band', 'charge_band', 'curvature_band']
+    """
+    band = f"{settings.interface_band:g} h"
+    return (
+        Axis("band", "signed distance from the interface", "φ/h", "1", settings.bands),
+        Axis(
+            "debye_band",
+            "signed distance from the interface in Debye lengths",
+            "φ/λ_D; samples without ions are left out",
+            "1",
+            _DEBYE,
+        ),
+        Axis(
+            "charge_band",
+            "distance to the nearest charge",
+            "min_i |x − x_i|/h; samples without charges are left out",
+            "1",
+            _CHARGE,
+            0.0,
+        ),
+        Axis(
+            "curvature_band",
+            "curvature of the interface at the nearest point on it",
+            f"H of Γ, the sum of its principal curvatures, positive where the solute is convex, at the nodes with "
+            f"|φ| < {band}; left out are nodes where "
+            "|∇φ| differs from 1 by more than 1 %: beside a corner of Γ, or as near to another part of Γ",
+            "1/angstrom",
+            _CURVATURE,
+        ),
+    )
+
+
+CONTOUR = 2.0
+"""The contour of Gauss's law runs around the nodes with φ below this many cells."""
+
+_FIELD = "root mean square of |∇e| by central differences over the bulk{}, divided by that of |∇u|"
+
+QUANTITIES: dict[str, Definition] = {
+    definition.name: definition
+    for definition in (
+        Definition("potential", "potential", "‖e‖", "root mean square of e divided by that of u", "1"),
+        Definition("field", "field", "‖∇e‖", _FIELD.format(""), "1/angstrom"),
+        Definition("field_inside", "field in the solute", "‖∇e‖", _FIELD.format(", φ < 0"), "1/angstrom"),
+        Definition("field_outside", "field in the solvent", "‖∇e‖", _FIELD.format(", φ ≥ 0"), "1/angstrom"),
+        Definition(
+            "flux_jump",
+            "flux jump at the interface",
+            "‖[ε∂ₙe]‖",
+            "root mean square over Γ of [ε∂ₙe], ∂ₙ on either side by a difference that does not cross Γ, divided by "
+            "that of ε⁺∂ₙu. The label satisfies [ε∂ₙu] = 0 by its construction, so that this is the jump of û",
+            "1/angstrom",
+        ),
+        Definition(
+            "flux_jump_label",
+            "flux jump that the differences find in the label",
+            "‖[ε∂ₙu]‖",
+            "the same for u in place of e: the truncation of these differences on the potential itself",
+            "1/angstrom",
+        ),
+        Definition(
+            "reaction_energy",
+            "reaction energy",
+            "|½ Σ q_i e(x_i)|",
+            "½ Σ q_i ŵ(x_i) minus ½ Σ q_i w(x_i), both interpolated in the solute, divided by the latter",
+            "kT",
+        ),
+        Definition(
+            "enclosed_charge",
+            "charge within a contour",
+            "|(ε⁺/C) ∮ ∂ₙe|",
+            f"charge of solute and ions within the contour φ ≈ {CONTOUR:g} h, −(ε⁺/C) ∮ ∂ₙû by Gauss's law, minus that "
+            "of the label, divided by Σ|q_i|",
+            "e",
+        ),
+    )
+}
+"""Name → what the error of a quantity in a sample is, relative; absolute without the division, in the unit named."""
+
+POWER = {
+    "power_error": "part of the mean square of e, (kT/e)², in a shell of wave numbers 1/2L wide, 2L the edge of the "
+    "box, with a Hann window; the mean over the samples",
+    "power_potential": "the same for u, with each charge spread over the ball that reaches from it to Γ",
+    "power_ratio": "root of power_error over power_potential: the relative error at a wave number",
+}
+"""Name → what the variables of the spectrum are."""
+
 EXCLUDED = (
     "Nodes where u is infinite, because a charge sits on them, are left out of every figure. "
     "h is the edge of a cell; near charges and interface band may overlap."

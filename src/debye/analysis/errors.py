@@ -1,4 +1,4 @@
-"""Errors of the potential by signed distance from the interface, by region and by family.
+"""Errors of the potential by distance from interface and charges, curvature, wave number, quantity, region, family.
 
 Pure functions from data set to data set. `potential_error` pairs estimates with labels lazily and
 `accumulate` walks through them a block of samples at a time and keeps only sums; `debye.analysis.merit` turns
@@ -17,25 +17,26 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from debye.analysis.definitions import SIDES, regions
+from debye.analysis.definitions import QUANTITIES, SIDES, Axis, axes, regions
+from debye.analysis.interface import curvature, near_interface
+from debye.analysis.nodes import CHARGES, MEDIUM, Cells, Floats, Ints, Nodes
+from debye.analysis.quantities import quantities
+from debye.analysis.spectrum import spectra, wave_numbers
 from debye.config import Analysis
-from debye.errors import FormatError, explain
+from debye.parameters import Grid
 from debye.progress import track
-from debye.schema import AXES, grid_of
+from debye.schema import grid_of
 from debye.store import BLOCK
 from debye.workers import Each, in_process, ready
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Tables:
     """What a block of samples adds to the sums; arrays (sample, …)."""
 
-    by_band: tuple[Ints, Floats, Floats]
-    """Nodes, sum of squared errors and largest error, each (sample, side × band)."""
-    by_region: tuple[Ints, Floats, Floats]
+    by_band: dict[str, Cells]
+    """Axis → nodes, sum of squared errors and largest error, each (sample, side × band)."""
+    by_region: Cells
     """The same, each (sample, region)."""
     potential_square: Floats
     """Sum of u² over finite nodes, (sample, region)."""
@@ -45,6 +46,10 @@ class Tables:
     """Least finite u away from charges; inf where there is none."""
     high: float
     """Largest finite u away from charges; -inf where there is none."""
+    power: Floats | None = None
+    """Power of error and potential, (sample, 2, shell), where errors are decomposed."""
+    quantity: Floats | None = None
+    """Error and size of the quantities, (sample, quantity, 2), where errors are decomposed."""
 
 
 def potential_error(dataset: xr.Dataset, estimate: xr.DataArray) -> xr.Dataset:
@@ -60,9 +65,10 @@ def potential_error(dataset: xr.Dataset, estimate: xr.DataArray) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        `error` (û − u = ŵ − w, float64), `potential`, `level_set`, the charges and `geometry`.
+        `error` (û − u = ŵ − w, float64), `potential`, `regular_potential`, `level_set`, the charges, the medium and
+        `geometry`.
     """
-    kept = dataset[["potential", "level_set", "charge_position", "charge_value", "geometry"]]
+    kept = dataset[["potential", "regular_potential", "level_set", *CHARGES, *MEDIUM, "geometry"]]
     label = dataset["regular_potential"]
     # Variables, not arrays with coordinates: xarray would silently drop nodes whose coordinates differ.
     error = estimate.variable.astype("f8") - label.variable.astype("f8")
@@ -72,7 +78,11 @@ def potential_error(dataset: xr.Dataset, estimate: xr.DataArray) -> xr.Dataset:
 
 
 def accumulate(
-    errors: xr.Dataset, settings: Analysis, block: int = BLOCK, each: Each = in_process
+    errors: xr.Dataset,
+    settings: Analysis,
+    block: int = BLOCK,
+    each: Each = in_process,
+    decomposed: bool = False,
 ) -> xr.Dataset:
     """Sum up errors by family, side, distance band and region, holding `block` samples at a time.
 
@@ -86,13 +96,17 @@ def accumulate(
         Samples held in memory at once.
     each : Each
         Where the tables of a block are made: here, one after another, or by the workers of `debye.cluster`.
+    decomposed : bool
+        Whether to go on to all axes, spectra and quantities of `debye.analysis.definitions`.
 
     Returns
     -------
     xarray.Dataset
         Numbers of nodes, sums of squares and maxima: `band_*` (family, side, band), `region_*` (family,
         region); `sample_*` (sample, region); least and largest finite u away from charges; nodes left out and
-        samples of each family.
+        samples of each family. Decomposed, also `debye_band_*`, `charge_band_*` and `curvature_band_*` like `band_*`,
+        `power_error` and `power_potential` (family, wave_number), `quantity_error` and `quantity_size` (sample,
+        quantity).
 
     Raises
     ------
@@ -101,48 +115,20 @@ def accumulate(
     """
     family_of = np.asarray(errors["geometry"].values, dtype=str)
     families, row, counts = np.unique(family_of, return_inverse=True, return_counts=True)
-    names = [region.name for region in regions(settings)]
-    bands, samples = len(settings.bands) + 1, errors.sizes["sample"]
-    by_band = _Sums((len(families), len(SIDES) * bands))
-    by_region = _Sums((len(families), len(names)))
-    excluded = np.zeros(len(families), dtype=np.int64)
-    error_square, potential_square = np.zeros((2, samples, len(names)))
-    low, high = np.inf, -np.inf
+    samples = errors.sizes["sample"]
+    totals = _Totals(families, samples, settings, grid_of(errors), decomposed)
     parts = [slice(start, start + block) for start in range(0, samples, block)]
     # Families are not for workers: xarray holds all of a data set's text in memory, and each block would carry it.
     fields = errors.drop_vars("geometry")
-    made = each(ready(partial(tables, settings=settings)), (fields.isel(sample=here) for here in parts))
+    work = partial(tables, settings=settings, decomposed=decomposed)
+    made = each(ready(work), (fields.isel(sample=here) for here in parts))
     for here, part in zip(parts, track(made, len(parts), "errors"), strict=True):
-        by_band.add(row[here], *part.by_band)
-        by_region.add(row[here], *part.by_region)
-        error_square[here], potential_square[here] = part.by_region[1], part.potential_square
-        np.add.at(excluded, row[here], part.excluded)
-        low, high = min(low, part.low), max(high, part.high)
-    shape = (len(families), len(SIDES), bands)
-    edges = np.array([-np.inf, *settings.bands, np.inf])
-    content: dict[str, Any] = {
-        "region_" + name: (("family", "region"), values) for name, values in by_region.arrays().items()
-    }
-    content |= {
-        "band_" + name: (("family", "side", "band"), values.reshape(shape))
-        for name, values in by_band.arrays().items()
-    }
-    content |= {
-        "sample_error_square": (("sample", "region"), error_square),
-        "sample_potential_square": (("sample", "region"), potential_square),
-        "geometry": ("sample", family_of.astype(object)),
-        "excluded_nodes": ("family", excluded),
-        "samples": ("family", counts),
-        "potential_low": low,
-        "potential_high": high,
-    }
-    coordinates = {"family": families.astype(object), "region": names, "side": list(SIDES)}
-    return xr.Dataset(
-        content, coordinates | {"band_lower": ("band", edges[:-1]), "band_upper": ("band", edges[1:])}
-    )
+        totals.add(here, row[here], part)
+    sums = totals.labelled()
+    return sums.assign(geometry=("sample", family_of.astype(object)), samples=("family", counts))
 
 
-def tables(block: xr.Dataset, settings: Analysis) -> Tables:
+def tables(block: xr.Dataset, settings: Analysis, decomposed: bool = False) -> Tables:
     """Tables of a block of samples, which is read here.
 
     Raises
@@ -150,16 +136,104 @@ def tables(block: xr.Dataset, settings: Analysis) -> Tables:
     FormatError
         If an estimate is not finite.
     """
-    nodes = _Nodes(block, settings)
+    nodes = Nodes(block, settings)
     names = [region.name for region in regions(settings)]
     return Tables(
-        by_band=nodes.over_bands(np.asarray(settings.bands)),
+        by_band={
+            axis.name: nodes.over_bands(_coordinate(axis.name, nodes, settings), axis.edges)
+            for axis in _against(settings, decomposed)
+        },
         by_region=nodes.over_regions(names),
         potential_square=nodes.potential_square(names),
         excluded=(~nodes.finite).sum(axis=1),
         low=nodes.extreme(np.min, np.inf),
         high=nodes.extreme(np.max, -np.inf),
+        power=spectra(nodes) if decomposed else None,
+        quantity=quantities(nodes) if decomposed else None,
     )
+
+
+def _against(settings: Analysis, decomposed: bool) -> tuple[Axis, ...]:
+    every = axes(settings)
+    return every if decomposed else every[:1]
+
+
+def _coordinate(name: str, nodes: Nodes, settings: Analysis) -> Floats:
+    """Where on an axis each node lies, (sample, node); NaN or inf where it has no place there."""
+    if name == "band":
+        return nodes.distance
+    if name == "charge_band":
+        return nodes.charge_distance / nodes.grid.spacing
+    if name == "debye_band":
+        length = nodes.medium["debye_length"][:, None]
+        return nodes.level_set / np.where(np.isfinite(length), length, np.nan)
+    near = near_interface(nodes, settings.interface_band)
+    values = np.full(nodes.distance.shape, np.nan)
+    values[near.sample, near.node] = curvature(nodes, near)
+    return values
+
+
+class _Totals:
+    """The sums over all blocks so far."""
+
+    def __init__(
+        self, families: NDArray[np.str_], samples: int, settings: Analysis, grid: Grid, decomposed: bool
+    ) -> None:
+        self.families, self.decomposed = families, decomposed
+        self.names = [region.name for region in regions(settings)]
+        self.against = _against(settings, decomposed)
+        self.waves = wave_numbers(grid)
+        rows = len(families)
+        self.by_band = {axis.name: _Sums((rows, len(SIDES) * (len(axis.edges) + 1))) for axis in self.against}
+        self.by_region = _Sums((rows, len(self.names)))
+        self.error_square, self.potential_square = np.zeros((2, samples, len(self.names)))
+        self.excluded = np.zeros(rows, dtype=np.int64)
+        self.low, self.high = np.inf, -np.inf
+        self.power = np.zeros((rows, 2, self.waves.size))
+        self.quantity = np.zeros((samples, len(QUANTITIES), 2))
+
+    def add(self, here: slice, row: NDArray[np.intp], part: Tables) -> None:
+        """Add the tables of the samples `here`, whose families are `row`, one sample after the other."""
+        for name, cells in part.by_band.items():
+            self.by_band[name].add(row, *cells)
+        self.by_region.add(row, *part.by_region)
+        self.error_square[here], self.potential_square[here] = part.by_region[1], part.potential_square
+        np.add.at(self.excluded, row, part.excluded)
+        self.low, self.high = min(self.low, part.low), max(self.high, part.high)
+        if part.power is not None and part.quantity is not None:
+            np.add.at(self.power, row, part.power)
+            self.quantity[here] = part.quantity
+
+    def labelled(self) -> xr.Dataset:
+        """The sums with names and coordinates."""
+        content: dict[str, Any] = {
+            f"region_{name}": (("family", "region"), values)
+            for name, values in self.by_region.arrays().items()
+        }
+        coordinates: dict[str, Any] = {
+            "family": self.families.astype(object), "region": self.names, "side": list(SIDES)
+        }  # fmt: skip
+        for axis in self.against:
+            shape = (len(self.families), len(SIDES), len(axis.edges) + 1)
+            for name, values in self.by_band[axis.name].arrays().items():
+                content[f"{axis.name}_{name}"] = (("family", "side", axis.name), values.reshape(shape))
+            edges = np.array([axis.least, *axis.edges, np.inf])
+            coordinates[f"{axis.name}_lower"] = (axis.name, edges[:-1])
+            coordinates[f"{axis.name}_upper"] = (axis.name, edges[1:])
+        content |= {
+            "sample_error_square": (("sample", "region"), self.error_square),
+            "sample_potential_square": (("sample", "region"), self.potential_square),
+            "excluded_nodes": ("family", self.excluded),
+            "potential_low": self.low,
+            "potential_high": self.high,
+        }
+        if self.decomposed:
+            for number, name in enumerate(("error", "potential")):
+                content[f"power_{name}"] = (("family", "wave_number"), self.power[:, number])
+            for number, name in enumerate(("error", "size")):
+                content[f"quantity_{name}"] = (("sample", "quantity"), self.quantity[:, :, number])
+            coordinates |= {"wave_number": self.waves, "quantity": list(QUANTITIES)}
+        return xr.Dataset(content, coordinates)
 
 
 class _Sums:
@@ -178,91 +252,3 @@ class _Sums:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"nodes": self.nodes, "square": self.square, "maximum": self.maximum}
-
-
-class _Nodes:
-    """The nodes of a block of samples, in memory; arrays (sample, node)."""
-
-    def __init__(self, block: xr.Dataset, settings: Analysis) -> None:
-        spacing = grid_of(block).spacing
-        axes = [name for name in AXES if name in block.dims]
-        flat = {
-            name: block[name].transpose("sample", *axes).values.reshape(block.sizes["sample"], -1)
-            for name in ("error", "potential", "level_set")
-        }
-        self.error: Floats = np.ascontiguousarray(flat["error"], dtype=np.float64)
-        if not np.isfinite(self.error).all():
-            raise FormatError(
-                explain(
-                    "error analysis",
-                    "NaN or inf in an estimate",
-                    "finite potentials",
-                    "make the prediction anew",
-                )
-            )
-        self.finite = np.isfinite(flat["potential"])
-        self.potential: Floats = np.where(self.finite, flat["potential"], 0.0)
-        self.distance: Floats = flat["level_set"].astype(np.float64) / spacing
-        near = _charge_distance(block, axes) < settings.near_charge * spacing
-        interface = np.abs(self.distance) < settings.interface_band
-        inside = self.distance < 0
-        masks = {
-            "all": np.ones_like(near),
-            "inside": inside,
-            "outside": ~inside,
-            "near_charges": near,
-            "interface": interface,
-            "bulk": ~near & ~interface,
-        }
-        self.masks = {name: mask & self.finite for name, mask in masks.items()}
-        self.away = self.finite & ~near
-
-    def over_regions(self, names: list[str]) -> tuple[Ints, Floats, Floats]:
-        """Nodes, sum of squared errors and largest error, each (sample, region)."""
-        masks = [self.masks[name] for name in names]
-        square, size = self.error**2, np.abs(self.error)
-        return (
-            np.stack([mask.sum(axis=1) for mask in masks], axis=1),
-            np.stack([np.where(mask, square, 0.0).sum(axis=1) for mask in masks], axis=1),
-            np.stack([np.where(mask, size, 0.0).max(axis=1) for mask in masks], axis=1),
-        )
-
-    def potential_square(self, names: list[str]) -> Floats:
-        """Sum of u² over finite nodes, (sample, region)."""
-        square = self.potential**2
-        return np.stack([np.where(self.masks[name], square, 0.0).sum(axis=1) for name in names], axis=1)
-
-    def over_bands(self, edges: Floats) -> tuple[Ints, Floats, Floats]:
-        """Nodes, sum of squared errors and largest error, each (sample, side × band)."""
-        bands = edges.size + 1
-        side = np.where(self.distance < 0, 0, 1)
-        cell = side * bands + np.digitize(self.distance, edges)
-        samples, cells = self.error.shape[0], 2 * bands
-        cell += np.arange(samples)[:, None] * cells
-        chosen, error = cell[self.finite], self.error[self.finite]
-        nodes = np.bincount(chosen, minlength=samples * cells)
-        square = np.bincount(chosen, weights=error**2, minlength=samples * cells)
-        maximum = np.zeros(samples * cells)
-        np.maximum.at(maximum, chosen, np.abs(error))
-        return tuple(table.reshape(samples, cells) for table in (nodes, square, maximum))  # type: ignore[return-value]
-
-    def extreme(self, reduce: Any, empty: float) -> float:
-        """Least or largest u over the finite nodes away from charges."""
-        values = self.potential[self.away]
-        return float(reduce(values)) if values.size else empty
-
-
-def _charge_distance(block: xr.Dataset, axes: list[str]) -> Floats:
-    """Distance of every node to the nearest charge, (sample, node), Å; inf without charges."""
-    points = np.stack(
-        [axis.ravel() for axis in np.meshgrid(*(block[name].values for name in axes), indexing="ij")]
-    )
-    position = block["charge_position"].transpose("sample", "charge", "axis").values
-    real = block["charge_value"].transpose("sample", "charge").values != 0
-    nearest = np.full((position.shape[0], points.shape[1]), np.inf)
-    for number in range(position.shape[1]):
-        offsets = (points[axis] - position[:, number, axis, None] for axis in range(len(axes)))
-        square = sum(offset**2 for offset in offsets)
-        np.minimum(nearest, np.where(real[:, number, None], square, np.inf), out=nearest)
-    distance: Floats = np.sqrt(nearest)
-    return distance

@@ -9,21 +9,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from debye.analysis.definitions import DEFINITIONS, FLOOR, NETWORK, ON_FLOOR
+from debye.analysis.definitions import FLOOR, NETWORK, ON_FLOOR
 from debye.analysis.errors import accumulate, potential_error
 from debye.analysis.inputs import identities
-from debye.analysis.merit import figures_of_merit
+from debye.analysis.merit import axes_of, figures_of_merit
 from debye.config import Analysis
 from debye.errors import FormatError, explain
-
-_MEANINGS = {
-    "band_rmse": "RMSE of the potential by distance from the interface, kT/e",
-    "band_maximum": "largest error of the potential by distance from the interface, kT/e",
-    "band_floor_ratio": "error over label floor by distance from the interface, on the samples of the floor",
-    "band_lower": "lower edge of the band: signed distance from the interface, in cells",
-    "band_upper": "upper edge of the band: signed distance from the interface, in cells",
-    "samples": "samples over which the figures are taken",
-}
 
 
 def floor_positions(labels: xr.Dataset, finer: xr.Dataset, where: str) -> list[int]:
@@ -80,26 +71,27 @@ def figures_on_floor(
     own = potential_error(labels.isel(sample=positions), finer["reference_potential"])
     potential_range = float(network["potential_range"])
     matched, label_floor = (
-        figures_of_merit(accumulate(one, settings), potential_range)
+        figures_of_merit(accumulate(one, settings, decomposed=True), potential_range)
         for one in (errors.isel(sample=positions), own)
     )
     return matched, label_floor
 
 
 def combine(network: xr.Dataset, matched: xr.Dataset, label_floor: xr.Dataset) -> xr.Dataset:
-    """Figures of network, network on the samples of the floor, and floor along `of`; ratios of the last two."""
-    parts = []
+    """Figures of network, network on the samples of the floor, and floor along `of`; ratios of the last two.
+
+    The tables of samples are the network's.
+    """
+    parts, of_samples = [], [str(name) for name in network.data_vars if "sample" in network[name].dims]
+    axis_names = axes_of(network)
     for name, part in ((NETWORK, network), (ON_FLOOR, matched), (FLOOR, label_floor)):
-        aligned = part.drop_vars("sample_relative_l2").reindex(family=network["family"])
-        for count in ("nodes", "band_nodes", "excluded_nodes", "samples"):
+        aligned = part.drop_vars(of_samples).reindex(family=network["family"])
+        for count in ("nodes", *(f"{axis}_nodes" for axis in axis_names), "excluded_nodes", "samples"):
             aligned[count] = aligned[count].fillna(0).astype(np.int64)
         parts.append(aligned.expand_dims(of=[name]))
     every = xr.concat(parts, dim="of", join="exact", coords="minimal", compat="equals")
-    for name, ratio in (("rmse", "floor_ratio"), ("band_rmse", "band_floor_ratio")):
+    compared = {"rmse": "floor_ratio", "quantity_error_median": "quantity_floor_ratio"}
+    for name, ratio in (compared | {f"{axis}_rmse": f"{axis}_floor_ratio" for axis in axis_names}).items():
         above, below = (every[name].sel(of=of, drop=True) for of in (ON_FLOOR, FLOOR))
         every[ratio] = above / below.where(below > 0)
-    every["sample_relative_l2"] = network["sample_relative_l2"]
-    meanings = {d.name: f"{d.title}: {d.formula}" for d in DEFINITIONS.values()} | _MEANINGS
-    for name, meaning in meanings.items():
-        every[name].attrs = {"long_name": meaning, "units": "1"}
-    return every
+    return every.assign({name: network[name] for name in of_samples})

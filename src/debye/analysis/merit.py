@@ -11,6 +11,9 @@ import xarray as xr
 
 from debye.analysis.definitions import EVERY
 
+LEVELS = {"median": 0.5, "95": 0.95}
+"""Name → quantile over the samples."""
+
 
 def figures_of_merit(sums: xr.Dataset, potential_range: float | None = None) -> xr.Dataset:
     """Turn the sums of `debye.analysis.errors.accumulate` into the figures of `debye.analysis.definitions`.
@@ -28,7 +31,10 @@ def figures_of_merit(sums: xr.Dataset, potential_range: float | None = None) -> 
     xarray.Dataset
         Figures (family, region) with "all families" first, `interface_excess` and `samples` (family), `band_rmse` and
         `band_maximum` (family, side, band), `sample_relative_l2` (sample, region). NaN where a region or band
-        holds no node.
+        holds no node. From decomposed sums also the same for the other axes, `curvature_share` (family), `power_error`,
+        `power_potential` and `power_ratio` (family, wave_number), `sample_quantity_error` and
+        `sample_quantity_relative` (sample, quantity), and of these two `quantity_error_median`, `quantity_error_95`,
+        `quantity_relative_median` and `quantity_relative_95` (family, quantity).
     """
     if potential_range is None:
         potential_range = float(sums["potential_high"] - sums["potential_low"])
@@ -47,27 +53,46 @@ def figures_of_merit(sums: xr.Dataset, potential_range: float | None = None) -> 
             "interface_excess": _ratio(
                 rmse.sel(region="interface", drop=True), rmse.sel(region="bulk", drop=True)
             ),
-            "band_rmse": _ratio(totals["band_square"], totals["band_nodes"]) ** 0.5,
-            "band_maximum": totals["band_maximum"].where(totals["band_nodes"] > 0),
-            "band_nodes": totals["band_nodes"],
             "excluded_nodes": totals["excluded_nodes"],
             "samples": totals["samples"],
             "sample_relative_l2": relative,
             "potential_range": potential_range,
         }
     )
-    for name, level in (("relative_l2_median", 0.5), ("relative_l2_95", 0.95)):
-        figures[name] = _quantile(
-            relative, sums["geometry"], [str(f) for f in totals["family"].values], level
+    for axis in axes_of(sums):
+        held = totals[f"{axis}_nodes"]
+        figures[f"{axis}_rmse"] = _ratio(totals[f"{axis}_square"], held) ** 0.5
+        figures[f"{axis}_maximum"] = totals[f"{axis}_maximum"].where(held > 0)
+        figures[f"{axis}_nodes"] = held
+    spread = {"relative_l2": relative}
+    if "quantity_error" in sums:
+        band = nodes.sel(region="interface", drop=True)
+        figures["curvature_share"] = _ratio(
+            totals["curvature_band_nodes"].sum(["side", "curvature_band"]), band
         )
+        for name in ("error", "potential"):
+            figures[f"power_{name}"] = totals[f"power_{name}"] / totals["samples"]
+        figures["power_ratio"] = _ratio(totals["power_error"], totals["power_potential"]) ** 0.5
+        error = sums["quantity_error"]
+        spread |= {"quantity_error": error, "quantity_relative": _ratio(error, sums["quantity_size"])}
+        figures = figures.assign({f"sample_{name}": spread[name] for name in spread if name != "relative_l2"})
+    families = [str(family) for family in totals["family"].values]
+    for name, values in spread.items():
+        for called, level in LEVELS.items():
+            figures[f"{name}_{called}"] = _quantile(values, sums["geometry"], families, level)
     return figures
+
+
+def axes_of(dataset: xr.Dataset) -> list[str]:
+    """Names of the axes whose tables are in sums or figures, see `debye.analysis.definitions.axes`."""
+    return [str(name).removesuffix("_lower") for name in dataset.coords if str(name).endswith("_lower")]
 
 
 def _with_every_family(sums: xr.Dataset) -> xr.Dataset:
     """Put a row over all families first: the largest of maxima, the sum of everything else."""
     tables = sums[[str(name) for name in sums.data_vars if "family" in sums[name].dims]]
     every = tables.sum("family")
-    for name in ("region_maximum", "band_maximum"):
+    for name in ("region_maximum", *(f"{axis}_maximum" for axis in axes_of(sums))):
         every[name] = tables[name].max("family")
     return xr.concat(
         [every.expand_dims(family=[EVERY]), tables], dim="family", coords="minimal", compat="equals"
@@ -80,15 +105,16 @@ def _ratio(above: xr.DataArray, below: xr.DataArray) -> xr.DataArray:
 
 
 def _quantile(
-    relative: xr.DataArray, family_of: xr.DataArray, families: list[str], level: float
+    values: xr.DataArray, family_of: xr.DataArray, families: list[str], level: float
 ) -> xr.DataArray:
-    """Quantile over the samples of each family, (family, region); without samples where u = 0."""
-    table = np.full((len(families), relative.sizes["region"]), np.nan)
+    """Quantile of (sample, …) over the samples of each family, (family, …); without samples where it is not finite."""
+    _, dim = values.dims
+    table = np.full((len(families), values.sizes[dim]), np.nan)
     for i, family in enumerate(families):
-        chosen = relative.values[(family_of.values == family) | (family == EVERY)]
+        chosen = values.values[(family_of.values == family) | (family == EVERY)]
         for j, column in enumerate(chosen.T):
             known = column[np.isfinite(column)]
             if known.size:
                 table[i, j] = np.quantile(known, level)
-    coordinates = {"family": np.array(families, dtype=object), "region": relative["region"].values}
-    return xr.DataArray(table, coordinates, ("family", "region"))
+    coordinates = {"family": np.array(families, dtype=object), dim: values[dim].values}
+    return xr.DataArray(table, coordinates, ("family", dim))

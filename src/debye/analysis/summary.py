@@ -10,8 +10,11 @@ import numpy as np
 import xarray as xr
 
 from debye import provenance, schema
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, NETWORK, ON_FLOOR, regions
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, NETWORK, ON_FLOOR, QUANTITIES, regions
 from debye.frozen import AnalysisSlice
+
+QUANTITY_FIGURES = ("error_median", "error_95", "relative_median", "relative_95", "floor_ratio")
+"""Figures of every quantity of a sample."""
 
 
 def summarise(
@@ -51,6 +54,10 @@ def summarise(
         "figures": _figures(metrics),
         "definitions": _definitions(int(labels.sizes["sample"]), int(finer.sizes["sample"])),
         "regions": {region.name: region.formula for region in regions(frozen.analysis)},
+        "quantities": {
+            d.name: {"title": d.title, "formula": d.formula, "unit": str(unit)}
+            for d, unit in zip(QUANTITIES.values(), metrics["quantity_unit"].values, strict=True)
+        },
         "digests": {
             "data set, content": str(labels.attrs.get("content_digest", "not recorded")),
             "data set, code of its samples": _sample_code(json.loads(labels.attrs["configuration"])),
@@ -95,7 +102,10 @@ def _sample_code(configuration: dict[str, Any]) -> str:
 
 
 def _figures(metrics: xr.Dataset) -> dict[str, Any]:
-    """Figures by name: network, network on the samples of the floor, or floor → family → region → figure."""
+    """Figures by name: network, network on the samples of the floor, or floor → family → region → figure.
+
+    `quantities` stands beside the regions: quantity → figure.
+    """
     nested: dict[str, Any] = {}
     for of in metrics["of"].values.tolist():
         here = metrics.sel(of=of)
@@ -110,6 +120,14 @@ def _figures(metrics: xr.Dataset) -> dict[str, Any]:
             }
             | {
                 "interface_excess": _number(here["interface_excess"].sel(family=family)),
+                "quantities": {
+                    quantity: {
+                        name: _number(here[f"quantity_{name}"].sel(family=family, quantity=quantity))
+                        for name in QUANTITY_FIGURES
+                        if name != "floor_ratio" or of == ON_FLOOR
+                    }
+                    for quantity in QUANTITIES
+                },
                 "samples": int(here["samples"].sel(family=family)),
             }
             for family in metrics["family"].values.tolist()
