@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from debye.analysis.leaderboard_text import count
-from debye.analysis.style import COLOURS, FLOOR_COLOUR, canvas, style, tidy
+from debye.analysis.style import FLOOR_COLOUR, MARKERS, canvas, looks, style, tidy
 
-MARKERS = "osD^vP*Xh<>p"
+SPLIT_MARKERS = "sD^vP*Xh<>p"
 
 
 def draw(found: Mapping[str, Any]) -> Figure:
@@ -29,7 +29,7 @@ def draw(found: Mapping[str, Any]) -> Figure:
         parameters = {one["model"]: one["parameters"] for one in found["models"]}
         others = [one["split"] for one in found["splits"] if one["split"] != "test"]
         for number, split in enumerate(others):
-            _points(axes, found, parameters, split, MARKERS[1 + number % (len(MARKERS) - 1)])
+            _points(axes, found, parameters, split, SPLIT_MARKERS[number % len(SPLIT_MARKERS)])
         _test(axes, found, parameters)
         _log(axes)
         axes.set_xlabel("parameters")
@@ -57,11 +57,12 @@ def _points(
 
 
 def _test(axes: Axes, found: Mapping[str, Any], parameters: Mapping[str, int]) -> None:
-    for number, (model, error) in enumerate(_errors(found, "test").items()):
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot(parameters[model], error, marker="o", markersize=7, color=colour, linestyle="none")
+    drawn = looks(parameters)
+    for model, error in _errors(found, "test").items():
+        look, place = drawn[model], (parameters[model], error)
+        axes.plot(*place, marker=MARKERS[look.marker], markersize=7, color=look.colour, linestyle="none")
         axes.annotate(
-            model, (parameters[model], error), xytext=(7, 4), textcoords="offset points", color=colour, fontsize=8.5
+            model, place, xytext=(7, 4), textcoords="offset points", color=look.colour, fontsize=8.5
         )  # fmt: skip
 
 
