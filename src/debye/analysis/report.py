@@ -191,5 +191,7 @@ def _interactive(
     return {
         "library": embedding.library(),
         "plots": embedding.as_json(figures),
+        # Held free before a figure is drawn, so that nothing moves when it is.
+        "heights": {place: shown.height for place, shown in figures.items()},
         "family_places": places,
     }
