@@ -203,8 +203,12 @@ def _line(shown: figure, model: str, line: Line, look: Look, axis: Axis, y_scale
         _plain(shown.step(x, np.append(y, y[-1:]), mode="after", **how))
     else:
         _plain(shown.line(x, y, **how))
-    middle = 0.5 * (x[1:] + x[:-1]) if edges else x
-    points(shown, model, middle, y, line.said, look)
+    points(shown, model, _middle(x, axis) if edges else x, y, line.said, look)
+
+
+def _middle(x: Any, axis: Axis) -> Any:
+    """Where the middle of a bin is seen."""
+    return np.sqrt(x[1:] * x[:-1]) if axis.scale == "log" else 0.5 * (x[1:] + x[:-1])
 
 
 def _floor(shown: figure, line: Line, axis: Axis, y_scale: Scale, base: float) -> None:
