@@ -13,10 +13,18 @@ from typing import Any
 import jinja2
 
 from debye import provenance, store
-from debye.analysis import curves, embedding, leaderboard_figure, leaderboard_text, penalty_figure, plots
+from debye.analysis import (
+    curves,
+    elsewhere,
+    embedding,
+    leaderboard_figure,
+    leaderboard_text,
+    penalty_figure,
+    plots,
+)
 from debye.analysis import report_tables as tables
 from debye.analysis.ablation_text import read_ablation
-from debye.analysis.definitions import BY_REGION, DEFINITIONS, EXCLUDED
+from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, NETWORK
 from debye.analysis.leaderboard import read_leaderboard
 from debye.analysis.overview import overview, ranked
 from debye.analysis.penalty import read_study
@@ -119,6 +127,9 @@ def page(
                 for one in (by_model[summary["model"]] for summary in summaries)
             ],
             families=tables.family_rows(summaries),
+            quantities=elsewhere.quantity_table(summaries),
+            quantity_texts=first["quantities"],
+            curvature_share=float(read[0].metrics["curvature_share"].sel(of=NETWORK, family=EVERY)),
             region_tables={name: tables.region_table(summaries, name) for name in tables.COMPARED},
             by_region=[DEFINITIONS[name] for name in (*BY_REGION, *tables.SHARES)],
             definitions=DEFINITIONS,
@@ -185,6 +196,8 @@ def _interactive(
     places = {name: f"plot-family-{number}" for number, (name, _) in enumerate(families)}
     figures = {"plot-distance": every[1], "plot-training": plots.training(metrics, drawn)}
     figures |= {places[name]: shown for name, shown in families}
+    figures |= {f"plot-{name}": elsewhere.over_bands(metrics, drawn, name) for name in elsewhere.AXES}
+    figures["plot-spectrum"] = elsewhere.spectrum(metrics, drawn)
     if leaderboard is not None:
         figures["plot-parameters"] = plots.by_parameters(leaderboard, drawn)
         figures["plot-throughput"] = plots.throughput(leaderboard, drawn)
