@@ -8,11 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from tests.analysis.made_up import ABLATION, family_study, leaderboard_files
 
 from debye import provenance, schema, store
 from debye.analysis.analyse import analyse
-from debye.config import Analysis
-from debye.frozen import AnalysisSlice
+from debye.analysis.leaderboard import make_leaderboard
+from debye.analysis.penalty import make_study
+from debye.analysis.report import write_report
+from debye.config import Analysis, Report
+from debye.frozen import AnalysisSlice, PenaltyReportSlice, ReportSlice
 from debye.parameters import Grid
 from debye.seeds import generator
 
@@ -132,3 +136,33 @@ def files(tmp_path) -> Files:
     """Three families predicted with an error at the interface."""
     dataset = three_families()
     return write_files(tmp_path, dataset, interface_error(dataset))
+
+
+@pytest.fixture(scope="session")
+def folders(made, tmp_path_factory) -> list[Path]:
+    """Analyses of two networks of different quality."""
+    root = tmp_path_factory.mktemp("report")
+    settings = Analysis(bands=(-4, -2, 0, 2, 4), near_charge=2.0)
+    slices = AnalysisSlice(code=provenance.code_digest("analysis"), analysis=settings, gallery=2)
+    dataset = made.three_families(samples=4, cells=24)
+    for model, scale in (("small", 1.0), ("better", 0.25)):
+        files = made.write_files(root, dataset, scale * made.interface_error(dataset), model=model)
+        analyse(slices, *files, root / model)
+    return [root / "small", root / "better"]
+
+
+@pytest.fixture(scope="session")
+def whole_report(folders, made, tmp_path_factory) -> Path:
+    """A page with every section that there can be."""
+    root = tmp_path_factory.mktemp("page")
+    code = provenance.code_digest("analysis")
+    board = leaderboard_files(made, root, {"small": (0.01, 0.03), "better": (0.005, 0.05)})
+    make_leaderboard(*board.arguments)
+    store.write(family_study(), root / "disc.nc")
+    make_study(PenaltyReportSlice(code=code, families=("disc",)), [root / "disc.nc"], root / "penalty")
+    store.write_text(root / "ablation" / "ablation.json", json.dumps(ABLATION))
+    frozen = ReportSlice(code=code, report=Report(title="Errors at the interface", gallery=1))
+    write_report(
+        frozen, folders, root / "index.html", root / "penalty", board.out, ablation=root / "ablation"
+    )
+    return root / "index.html"

@@ -142,3 +142,17 @@ def leaderboard_files(
         store.write_text(board.costs / model / "network.json", json.dumps(COST))
         store.write_text(board.costs / model / "solver.json", json.dumps(SOLVER_COST))
     return board
+
+
+ABLATION = {
+    "factors": [
+        {
+            "name": "augmentation", "what": "does turning the samples help?", "base": "turned", "variant": "as drawn",
+            "metric": {"interface_excess": [2.0, 3.0, 2.5], "rmse": [0.02]},
+        },
+        {
+            "name": "loss", "what": "gradients in the loss", "base": "with H1", "variant": "L2 alone",
+            "metric": {"interface_excess": [4.0, 5.0]},
+        },
+    ]
+}  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_band_across_the_interface_is_cut_there(read):
         band_lower=metrics["band_lower"] - 0.5, band_upper=metrics["band_upper"] - 0.5
     )
     for side in ("inside", "outside"):
-        edges, values = curves._side_bands(shifted.sel(of=NETWORK, family=EVERY), "band_rmse", side)
+        edges, values = curves.side_bands(shifted.sel(of=NETWORK, family=EVERY), "band_rmse", side)
         assert len(edges) == len(values) + 1
         assert (edges <= 0).all() if side == "inside" else (edges >= 0).all()
 
@@ -160,5 +160,5 @@ def test_a_picture_keeps_to_its_size():
     figure = figures.solution_figure(schema.mock(1))
     whole, small = style.data_uri(figure), style.data_uri(figure, 30_000)
     assert whole.startswith("data:image/svg+xml;base64,")
-    assert small.startswith("data:image/png;base64,")
+    assert small.startswith("data:image/webp;base64,")
     assert len(small) < len(whole)

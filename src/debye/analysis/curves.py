@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from debye.analysis.definitions import EVERY, FLOOR, NETWORK, SIDES
-from debye.analysis.style import COLOURS, FLOOR_COLOUR, INK, canvas, style, tidy
+from debye.analysis.style import FLOOR_COLOUR, INK, MARKERS, canvas, looks, style, tidy
 
 DISTANCE_LABEL = "signed distance from the interface / cells (h)"
 ERROR_LABEL = "RMSE of the potential / (kT/e)"
@@ -67,19 +67,22 @@ def error_by_family(metrics: Mapping[str, xr.Dataset], summary: Mapping[str, Any
 def training_curve(metrics: Mapping[str, xr.Dataset]) -> Figure:
     """Draw training and validation loss against the epoch, and the learning rate below."""
     with style():
-        figure = canvas(7.6, 3.9)
+        figure = canvas(7.6, 3.9 if len(metrics) <= 3 else 4.6 + 0.1 * len(metrics))
         losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        for (model, dataset), colour in zip(metrics.items(), _colours(metrics), strict=True):
+        for (model, dataset), look in zip(metrics.items(), looks(metrics).values(), strict=True):
             epoch = dataset["history_epoch"].values
-            marker = "o" if epoch.size < 30 else None
-            drawn = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.4}
-            for split, line in (("train", "--"), ("validation", "-")):
+            marker = MARKERS[look.marker] if epoch.size < 30 else None
+            drawn = look.drawn | {"marker": marker, "markersize": 3}
+            for split, width in (("train", 0.7), ("validation", 1.6)):
                 loss = dataset[f"history_{split}_loss"].values
-                losses.plot(epoch, loss, linestyle=line, label=f"{model}, {split}", **drawn)
-            rates.plot(epoch, dataset["history_learning_rate"].values, **drawn)
+                losses.plot(epoch, loss, label=f"{model}, {split}", linewidth=width, **drawn)
+            rates.plot(epoch, dataset["history_learning_rate"].values, linewidth=1.4, **drawn)
         losses.set_yscale("log")
         losses.set_ylabel("loss")
-        losses.legend(ncols=2)
+        if len(metrics) > 3:
+            figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        else:
+            losses.legend(ncols=2)
         rates.set_ylabel("learning rate")
         rates.set_xlabel("epoch")
         rates.set_ylim(bottom=0)
@@ -91,23 +94,19 @@ def training_curve(metrics: Mapping[str, xr.Dataset]) -> Figure:
         return figure
 
 
-def _colours(metrics: Mapping[str, xr.Dataset]) -> list[str]:
-    return [COLOURS[number % len(COLOURS)] for number in range(len(metrics))]
-
-
 def _distance_curves(axes: Axes, metrics: Mapping[str, xr.Dataset], family: str, maximum: bool) -> None:
     """Draw steps over the bands for every network, and the label floor as a filled area."""
     first = next(iter(metrics.values()))
-    for model, colour in zip(metrics, _colours(metrics), strict=True):
+    for model, look in looks(metrics).items():
         here = metrics[model].sel(of=NETWORK, family=family)
-        _steps(axes, here, "band_rmse", label=f"{model}, RMSE", color=colour, linewidth=1.9)
+        _steps(axes, here, "band_rmse", label=f"{model}, RMSE", linewidth=1.9, **look.drawn)
         if maximum and len(metrics) == 1:
             _steps(
                 axes,
                 here,
                 "band_maximum",
                 label=f"{model}, maximum",
-                color=colour,
+                color=look.colour,
                 linewidth=1.1,
                 linestyle=":",
             )
@@ -126,7 +125,7 @@ def _floor_samples(metrics: xr.Dataset, family: str) -> str:
 def _steps(axes: Axes, figures: xr.Dataset, name: str, label: str, fill: bool = False, **drawn: Any) -> None:
     """Draw a quantity of the bands as steps, each side by itself; one across the interface is cut there."""
     for number, side in enumerate(SIDES):
-        edges, values = _side_bands(figures, name, side)
+        edges, values = side_bands(figures, name, side)
         if not edges.size:
             continue
         shown = label if number == 0 else "_nolegend_"
@@ -138,8 +137,23 @@ def _steps(axes: Axes, figures: xr.Dataset, name: str, label: str, fill: bool = 
             )
 
 
-def _side_bands(figures: xr.Dataset, name: str, side: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Edges in cells and values of a side's bands that hold nodes; open ends reach half as far again."""
+def side_bands(figures: xr.Dataset, name: str, side: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bands of one side of the interface that hold nodes.
+
+    Parameters
+    ----------
+    figures : xarray.Dataset
+        Figures of one family, of a network or of the label floor.
+    name : str
+        Quantity of the bands.
+    side : {"inside", "outside"}
+        Side of the interface; a band across it is cut there.
+
+    Returns
+    -------
+    (edge,) and (band,) array
+        Edges in cells, where an open end reaches half as far again, and the values between them.
+    """
     lower, upper = figures["band_lower"].values.copy(), figures["band_upper"].values.copy()
     values = figures[name].sel(side=side).values
     held = np.flatnonzero(np.isfinite(values))

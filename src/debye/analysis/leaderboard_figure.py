@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,9 +13,9 @@ from matplotlib.transforms import Affine2D, Bbox, Transform
 
 from debye.analysis.labels import BESIDE, Point, placed
 from debye.analysis.leaderboard_text import count
-from debye.analysis.style import COLOURS, FLOOR_COLOUR, canvas, style, tidy
+from debye.analysis.style import FLOOR_COLOUR, MARKERS, Look, canvas, looks, style, tidy
 
-MARKERS = "osD^vP*Xh<>p"
+SPLIT_MARKERS = "sD^vP*Xh<>p"
 SIZE, FAINT_SIZE, FONT_SIZE = 7.0, 4.5, 8.5
 """Of the points on the test split, of those on the others, and of the names."""
 
@@ -40,15 +39,19 @@ def draw(found: Mapping[str, Any]) -> Figure:
         }
         tested, faint = places["test"], [point for split in others for point in places[split].values()]
         for number, split in enumerate(others):
-            _points(axes, places[split], split, MARKERS[1 + number % (len(MARKERS) - 1)])
-        for model, colour in zip(tested, cycle(COLOURS), strict=False):
-            axes.plot(*tested[model], marker="o", markersize=SIZE, color=colour, linestyle="none")
+            _points(axes, places[split], split, SPLIT_MARKERS[number % len(SPLIT_MARKERS)])
+        drawn = looks(parameters)
+        for model, place in tested.items():
+            look = drawn[model]
+            axes.plot(
+                *place, marker=MARKERS[look.marker], markersize=SIZE, color=look.colour, linestyle="none"
+            )
         _log(axes)
         axes.set_xlabel("parameters")
         axes.set_ylabel("median relative L2 error of u")
         if others:
             axes.legend(loc="best")
-        _names(figure, axes, tested, faint)
+        _names(figure, axes, tested, faint, drawn)
         return figure
 
 
@@ -67,7 +70,9 @@ def _points(axes: Axes, places: Mapping[str, Point], split: str, marker: str) ->
     )  # fmt: skip
 
 
-def _names(figure: Figure, axes: Axes, tested: Mapping[str, Point], faint: Sequence[Point]) -> None:
+def _names(
+    figure: Figure, axes: Axes, tested: Mapping[str, Point], faint: Sequence[Point], drawn: Mapping[str, Look]
+) -> None:
     """Write the names of the networks beside their points, joined by lines where others are in the way."""
     # Until the figure is laid out nobody knows where points and legend lie on the page.
     figure.draw_without_rendering()
@@ -86,8 +91,8 @@ def _names(figure: Figure, axes: Axes, tested: Mapping[str, Point], faint: Seque
         marks,
         [_around(point, FAINT_SIZE) for point in _moved(on_page, faint)],
     )
-    for (model, point), colour, way in zip(tested.items(), cycle(COLOURS), ways, strict=False):
-        right = way[0] > 0
+    for (model, point), way in zip(tested.items(), ways, strict=True):
+        colour, right = drawn[model].colour, way[0] > 0
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "relpos": (0.0 if right else 1.0, 0.5)}
         axes.annotate(
             model, point, xytext=way, textcoords="offset points", color=colour, fontsize=FONT_SIZE,

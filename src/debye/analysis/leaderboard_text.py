@@ -52,7 +52,7 @@ def _or_last(value: float | None) -> float:
 
 def _model_row(row: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[str, ...]:
     total, regular = row["total"], row["regular"]
-    throughput = model["batches"][_best_batch(model)]["samples_per_second"]
+    throughput = model["batches"][fastest_batch(model)]["samples_per_second"]
     return (
         row["model"],
         count(model["parameters"]),
@@ -85,6 +85,34 @@ def splits_table(found: Mapping[str, Any]) -> Table:
     return Table(("split", "what it asks", "samples", *models), tuple(rows))
 
 
+def speed_table(found: Mapping[str, Any]) -> Table:
+    """One row a network: its time for one problem and its rates, beside the solver's of the same job."""
+    batches = sorted({size for one in found["models"] for size in one["batches"]}, key=int)
+    head = (
+        "network", "latency", *(f"samples/s, batch of {size}" for size in batches), "solver, cold", "solver, warm",
+        "best rate over solver, cold", "best rate over solver, warm", "training", "machine of the training",
+        "machine of the times",
+    )  # fmt: skip
+    rows = []
+    for one in found["models"]:
+        rates = {size: one["batches"].get(size, {}).get("samples_per_second") for size in batches}
+        best = rates[fastest_batch(one)] or 0.0
+        solver = [one["solver"][f"{name}_seconds"] for name in ("cold", "warm")]
+        rows.append(
+            (
+                one["model"],
+                duration(one["latency_seconds"]),
+                *("–" if rate is None else count(rate) for rate in rates.values()),
+                *map(duration, solver),
+                *(DEFINITIONS["floor_ratio"].show(best * seconds) for seconds in solver),
+                duration(one["training"]["seconds"]),
+                str(one["training"]["device"]),
+                str(one["device"]),
+            )
+        )
+    return Table(head, tuple(rows))
+
+
 def _factor_cell(row: Mapping[str, Any]) -> str:
     error = shown("relative_l2_median", row["total"])
     factor = row["factor"]["total"]
@@ -107,7 +135,7 @@ def _flat(row: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     for of in ("total", "regular"):
         line |= {f"{of}_{name}": value for name, value in row[of].items()}
         line[f"{of}_factor"] = row["factor"][of]
-    batch = _best_batch(model)
+    batch = fastest_batch(model)
     return line | {
         "parameters": model["parameters"],
         "multiply_adds": model["multiply_adds"],
@@ -122,8 +150,8 @@ def _flat(row: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _best_batch(model: Mapping[str, Any]) -> str:
-    """Samples at once that give the highest throughput."""
+def fastest_batch(model: Mapping[str, Any]) -> str:
+    """Samples at once that give a network's highest throughput, as the leaderboard names them."""
     speed: dict[str, float] = {size: one["samples_per_second"] for size, one in model["batches"].items()}
     return max(speed, key=speed.__getitem__)
 

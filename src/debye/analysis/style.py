@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +23,51 @@ EXTENSIONS = ("png", "svg", "pdf")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette: told apart with every common colour blindness."""
 
+DASHES = {"solid": "-", "dashed": "--", "dotted": ":"}
+MARKERS = {"circle": "o", "square": "s", "diamond": "D"}
+"""What tells networks apart that share a colour, by Bokeh's names and matplotlib's: more than six colours no reader
+with a colour blindness could."""
+
 INK, FAINT, FLOOR_COLOUR = "#222222", "#d9d9d9", "#8c8c8c"
 POTENTIAL_MAP, ERROR_MAP = "RdBu_r", "PuOr_r"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, line and marker of a network, by Bokeh's names."""
+
+    colour: str
+    dash: str
+    marker: str
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """The same as arguments for matplotlib, without the marker."""
+        return {"color": self.colour, "linestyle": DASHES[self.dash]}
+
+
+def looks(models: Iterable[str]) -> dict[str, Look]:
+    """How each network is drawn wherever it is drawn: six colours, then the same with another line and marker.
+
+    Parameters
+    ----------
+    models : iterable of str
+        All networks that are compared, in the order of the configuration.
+
+    Examples
+    --------
+    >>> found = looks("abcdefg")
+    >>> found["a"]
+    Look(colour='#0072B2', dash='solid', marker='circle')
+    >>> found["g"]
+    Look(colour='#0072B2', dash='dashed', marker='square')
+    """
+    dashes, markers = tuple(DASHES), tuple(MARKERS)
+    return {
+        model: Look(COLOURS[number % 6], dashes[number // 6 % 3], markers[number // 6 % 3])
+        for number, model in enumerate(models)
+    }
+
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -110,21 +154,23 @@ def data_uri(figure: Figure, most: int | None = None) -> str:
     figure : matplotlib.figure.Figure
         What is drawn.
     most : int, optional
-        Characters that it should not exceed: an SVG that does is replaced by a PNG, coarser where it must be.
+        Characters that it should not exceed: a WebP, coarser where it must be, in place of an SVG.
     """
     with style():
-        uri = _uri(figure, "svg", 72)
-        for dpi in (130, 95, 70, 50):
-            if most is None or len(uri) <= most:
+        if most is None:
+            return _uri(figure, "svg", 72)
+        for dpi in (130, 110, 90, 70, 50):
+            uri = _uri(figure, "webp", dpi)
+            if len(uri) <= most:
                 break
-            uri = _uri(figure, "png", dpi)
     return uri
 
 
 def _uri(figure: Figure, extension: str, dpi: int) -> str:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=extension, dpi=dpi, metadata=_undated(extension))
-    kind = {"svg": "svg+xml", "png": "png"}[extension]
+    how = {"pil_kwargs": {"quality": 80}} if extension == "webp" else {"metadata": _undated(extension)}
+    figure.savefig(buffer, format=extension, dpi=dpi, **how)
+    kind = {"svg": "svg+xml", "webp": "webp"}[extension]
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -21,7 +21,7 @@ MOST = 0.5
 NEAR_FLOOR = 3.0
 """Error over label floor below which a region is at its floor: the labels' own error counts there."""
 
-_REGIONS = {
+REGIONS = {
     "interface": ("at the interface", "the interface band"),
     "near_charges": ("near the charges", "the neighbourhood of the charges"),
     "bulk": ("in the bulk, away from interface and charges", "the bulk"),
@@ -68,19 +68,19 @@ def _size(figures: Mapping[str, Any]) -> str | None:
 
 def _place(figures: Mapping[str, Any], summary: Mapping[str, Any]) -> str | None:
     # Shares do not exist where the error vanishes everywhere.
-    if any(figures[name][share] is None for name in _REGIONS for share in ("error_share", "node_share")):
+    if any(figures[name][share] is None for name in REGIONS for share in ("error_share", "node_share")):
         return None
-    ordered = sorted(_REGIONS, key=lambda name: excess_share(figures[name]), reverse=True)
+    ordered = sorted(REGIONS, key=lambda name: excess_share(figures[name]), reverse=True)
     first = figures[ordered[0]]
     if excess_share(first) <= EVEN:
         text = (
             "The error is spread about evenly: no region's share of the squared error exceeds its share of the "
             f"nodes by more than {100 * EVEN:g} percentage points."
         )
-        held = list(_REGIONS)
+        held = list(REGIONS)
     else:
         said = "The error sits" if first["error_share"] > MOST else "The largest excess of error lies"
-        text = f"{said} {_REGIONS[ordered[0]][0]}: {_held(figures, ordered[0], summary)}."
+        text = f"{said} {REGIONS[ordered[0]][0]}: {_held(figures, ordered[0], summary)}."
         held = [name for name in ordered[1:] if figures[name]["node_share"] > 0]
     for name in held:
         described = _held(figures, name, summary)
@@ -97,7 +97,7 @@ def _held(figures: Mapping[str, Any], name: str, summary: Mapping[str, Any]) -> 
         "near_charges": f" (within {settings['near_charge']:g} cells)",
     }
     text = (
-        f"{_REGIONS[name][1]}{reach.get(name, '')}, {nodes} of the nodes, holds {error} of the squared error"
+        f"{REGIONS[name][1]}{reach.get(name, '')}, {nodes} of the nodes, holds {error} of the squared error"
     )
     excess = figures["interface_excess"]
     if name == "interface" and excess is not None:
@@ -114,35 +114,49 @@ def _floor(summary: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"On the {summary['floor']['samples']} of {summary['samples']} samples whose label floor is known, the "
-        f"network's RMSE is {_times(every['floor_ratio'])} the floor ({_shown('rmse', every['rmse'])} against "
+        f"network's RMSE is {times(every['floor_ratio'])} the floor ({_shown('rmse', every['rmse'])} against "
         f"{_shown('rmse', floor['all']['rmse'])} kT/e).{_at_floor(network)}"
     )
 
 
 def _at_floor(network: Mapping[str, Any]) -> str:
     """Which regions are at their floor; those without a ratio are not spoken of."""
-    ratios = {name: network[name]["floor_ratio"] for name in _REGIONS}
+    ratios = {name: network[name]["floor_ratio"] for name in REGIONS}
     known = {name: ratio for name, ratio in ratios.items() if ratio is not None}
     if not known:
         return ""
     low = [name for name in known if known[name] < NEAR_FLOOR]
     alone = " alone" if len(low) == 1 < len(known) else ""
-    listed = _listed([f"{_REGIONS[name][1]}{alone} ({_times(known[name])})" for name in low or known])
+    names = listed([f"{REGIONS[name][1]}{alone} ({times(known[name])})" for name in low or known])
     limit = f"{NEAR_FLOOR:g} times the floor"
     if not low:
-        return f" No region is below {limit}: {listed}. The labels are not what limits the network."
+        return f" No region is below {limit}: {names}. The labels are not what limits the network."
     verb = "is" if len(low) == 1 else "are"
     return (
-        f" {listed[0].upper()}{listed[1:]} {verb} below {limit}: the labels' own error is a good part of what "
+        f" {names[0].upper()}{names[1:]} {verb} below {limit}: the labels' own error is a good part of what "
         "is measured there."
     )
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Join names as in a sentence.
+
+    Examples
+    --------
+    >>> listed(["one", "two", "three"])
+    'one, two and three'
+    """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """Ratio in words, with the digits that mean something.
+
+    Examples
+    --------
+    >>> times(37.8)
+    '38 times'
+    """
     return f"{_shown('floor_ratio', ratio).removesuffix(' ×')} times"
 
 
