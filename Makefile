@@ -100,6 +100,13 @@ experiments: $(READY)  ## the experiments of docs/experiments.md, two hours of t
 	@$(BIN)/debye card src/debye/weights/compact.safetensors --leaderboard results/experiments/results/leaderboard \
 	    --experiment '`make experiments`' -o src/debye/weights/compact.md
 
+.PHONY: ablation
+ablation: $(READY)  ## the ablation of docs/ablation.md, half an hour of two cores: its tables
+	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
+	    --configfile workflow/scenarios/ablation.yaml --directory results/ablation_study --set-threads train=1 \
+	    -- results/ablation/ablation.json results/report/index.html
+	@cp results/ablation_study/results/ablation/ablation.md docs/ablation_table.md
+
 .PHONY: bench
 bench: $(READY)  ## Debye beside its peers, a quarter of an hour of an idle machine: benchmarks/results/solver.*
 	@$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
