@@ -24,10 +24,11 @@ FIGURES: dict[str, tuple[str, Definition]] = {
 
 NOTE = (
     "Mean over the seeds of the training and, in brackets, the two-sided 95 % interval of the mean after Student: it "
-    "tells of seeds, not of other samples. A change is the mean difference from the base, seed by seed; it is separable "
-    "from 0 where its interval does not hold 0. The interface excess is the RMSE over the interface band divided by "
-    "that over the bulk, so it also falls where the bulk becomes worse. A grid of its own stands twice: with regions of as "
-    "many cells, and of as many Å, as on the grid of the base; only the latter compares the same parts of space."
+    "tells of seeds, not of other samples. A change is the mean difference from the base, seed by seed; it is "
+    "separable from 0 where its interval does not hold 0. The interface excess is the RMSE over the interface band "
+    "divided by that over the bulk, so it also falls where the bulk becomes worse. A grid of its own stands twice: "
+    "with regions of as many cells, and of as many Å, as on the grid of the base; only the latter compares the same "
+    "parts of space."
 )
 
 
