@@ -97,7 +97,7 @@ def finding(found: Mapping[str, Any]) -> str:
     if not moved:
         return (
             f"None of {len(last)} changes moves the interface excess of the base, "
-            f"{shown(FIGURES[name][1], base['figures'][name])}, by more than {seeds} leave open."
+            f"{shown(FIGURES[name][1], base['figures'][name])}, by an amount that {seeds} can tell from 0."
         )
     most = max(moved, key=lambda row: abs(row["against_base"][name]["mean"]))
     ways = []
