@@ -111,6 +111,13 @@ experiments-gpu: $(READY)  ## those on a GPU, for sixteen cores and half an hour
 	@cp results/experiments_gpu/results/leaderboard/leaderboard.md docs/experiments_gpu_leaderboard.md
 	@cp results/experiments_gpu/results/leaderboard/error_against_parameters.svg docs/figures/error_against_parameters_gpu.svg
 
+.PHONY: ablation
+ablation: $(READY)  ## the ablation of docs/ablation.md, half an hour of two cores: its tables
+	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
+	    --configfile workflow/scenarios/ablation.yaml --directory results/ablation_study --set-threads train=1 \
+	    -- results/ablation/ablation.json results/report/index.html
+	@cp results/ablation_study/results/ablation/ablation.md docs/ablation_table.md
+
 .PHONY: bench
 bench: $(READY)  ## Debye beside its peers, a quarter of an hour of an idle machine: benchmarks/results/solver.*
 	@$(BIN)/python -m pip install --quiet --editable '.[benchmark]'

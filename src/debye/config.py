@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from debye.ablation import Ablation, on_grid
 from debye.errors import ConfigError, explain
 from debye.families import Family
 from debye.networks import Network
@@ -168,6 +169,9 @@ class Config(Model):
     analysis: Analysis
     penalty: PenaltyStudy = Field(default=PenaltyStudy(), validate_default=True)
     report: Report
+    ablation: Ablation | None = Field(
+        default=None, description="an ablation beside the models; without it nothing of one runs"
+    )
     dask: Dask = Dask()
 
     @field_validator("penalty")
@@ -193,21 +197,52 @@ class Config(Model):
     def _check(self) -> Self:
         self._check_splits()
         for name, family in self.families.items():
-            self._check_family(name, family)
+            self._check_family(name, family, self.grid)
         for name, network in self.models.items():
-            if network.charge_normalization == "scale" and self.medium.ions != "linear":
-                raise ValueError(
-                    f"found model {name} with charge_normalization scale for nonlinear ions, expected none or sign: "
-                    "sinh is not homogeneous; change it, or make the ions linear"
-                )
-            if getattr(network.architecture, "sinh", False) and self.medium.ions == "linear":
-                raise ValueError(
-                    f"found model {name} with sinh in its equation for linear ions, expected sinh: false; change it, "
-                    "or make the ions nonlinear"
-                )
+            self._check_network(f"model {name}", network)
             self._check_start(name, network)
+        if self.ablation is not None:
+            self._check_ablation(self.ablation)
         self._check_penalty()
         return self
+
+    def _check_network(self, name: str, network: Network) -> None:
+        if network.charge_normalization == "scale" and self.medium.ions != "linear":
+            raise ValueError(
+                f"found {name} with charge_normalization scale for nonlinear ions, expected none or sign: "
+                "sinh is not homogeneous; change it, or make the ions linear"
+            )
+        if getattr(network.architecture, "sinh", False) and self.medium.ions == "linear":
+            raise ValueError(
+                f"found {name} with sinh in its equation for linear ions, expected sinh: false; change it, "
+                "or make the ions nonlinear"
+            )
+
+    def _check_ablation(self, ablation: Ablation) -> None:
+        for name in ablation.names:
+            network = ablation.network(name)
+            self._check_network(f"variant {name} of the ablation", network)
+            if network.start is not None:
+                raise ValueError(
+                    f"found variant {name} of the ablation that starts from {network.start}, expected fresh weights; "
+                    "take start away"
+                )
+            cells = ablation.cells_of(name)
+            if cells is None:
+                continue
+            if cells == self.grid.cells:
+                raise ValueError(
+                    f"found variant {name} of the ablation with {cells} cells, expected another number than that of "
+                    "the grid; change it, or take it away"
+                )
+            for split in MAIN_SPLITS:
+                if on_grid(split, cells) in self.splits:
+                    raise ValueError(
+                        f"found a split {on_grid(split, cells)}, expected another name: variant {name} of the ablation "
+                        "makes one that is called so; rename the split"
+                    )
+                for geometry in self.splits[split].geometries:
+                    self._check_family(geometry, self.families[geometry], self.grid_of(on_grid(split, cells)))
 
     def _check_start(self, name: str, network: Network) -> None:
         before, chain = network, [name]
@@ -251,9 +286,32 @@ class Config(Model):
         """Names of the splits beside train, validation and test."""
         return tuple(name for name in self.splits if name not in MAIN_SPLITS)
 
+    @property
+    def regridded(self) -> dict[str, tuple[str, int]]:
+        """Splits of the ablation on other grids: name → the split whose problems they have, and the cells."""
+        if self.ablation is None:
+            return {}
+        found = filter(None, map(self.ablation.cells_of, self.ablation.names))
+        return {on_grid(split, cells): (split, cells) for cells in found for split in MAIN_SPLITS}
+
+    @property
+    def sampled(self) -> dict[str, Split]:
+        """All that is sampled: the splits, and those of the ablation on other grids."""
+        return self.splits | {name: self.splits[split] for name, (split, _) in self.regridded.items()}
+
+    def drawn_as(self, split: str) -> str:
+        """Name of the split in the streams of random numbers: on another grid that of the same problems."""
+        return self.regridded[split][0] if split in self.regridded else split
+
+    def grid_of(self, split: str) -> Grid:
+        """Grid of a split."""
+        if split not in self.regridded:
+            return self.grid
+        return Grid(**(self.grid.model_dump() | {"cells": self.regridded[split][1]}))
+
     def medium_of(self, split: str) -> Medium:
         """Medium of a split: that of the configuration with the split's own changes."""
-        return self.splits[split].medium.on(self.medium)
+        return self.sampled[split].medium.on(self.medium)
 
     def _check_penalty(self) -> None:
         for name in self.studied:
@@ -263,21 +321,21 @@ class Config(Model):
                     "add the family"
                 )
 
-    def _check_family(self, name: str, family: Family) -> None:
-        if self.grid.dim == 3 and family.kind != "ball":
+    def _check_family(self, name: str, family: Family, grid: Grid) -> None:
+        if grid.dim == 3 and family.kind != "ball":
             raise ValueError(
                 f"found family {name} of kind {family.kind} in 3-D, expected ball; use dim 2 or a ball"
             )
-        if family.charges.clearance < self.grid.spacing:
+        if family.charges.clearance < grid.spacing:
             raise ValueError(
                 f"found clearance {family.charges.clearance} Å in family {name}, expected at least a cell "
-                f"({self.grid.spacing:g} Å); raise it or refine the grid"
+                f"({grid.spacing:g} Å); raise it or refine the grid"
             )
         reach = family.extent() + max(abs(end) for end in family.offset)
-        if reach > self.grid.half_width - 2 * self.grid.spacing:
+        if reach > grid.half_width - 2 * grid.spacing:
             raise ValueError(
                 f"found family {name} reaching {reach:g} Å from the origin, expected two cells inside the box "
-                f"({self.grid.half_width - 2 * self.grid.spacing:g} Å); shrink the family or widen the box"
+                f"({grid.half_width - 2 * grid.spacing:g} Å); shrink the family or widen the box"
             )
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from debye.ablation import BASE, Ablation
 from debye.config import Analysis, Config, Floor, PenaltyStudy, Report
 from debye.errors import ConfigError, FormatError, explain
 from debye.families import Family
@@ -201,6 +202,24 @@ class LeaderboardSlice(Frozen):
     )
 
 
+class AblationVariant(Model):
+    """A variant as the ablation's tables name it, and its test set."""
+
+    about: str
+    change: str = Field(description="what it has otherwise than the base")
+    test: str = Field(description="name of the test split that its networks predict")
+
+
+class AblationSlice(Frozen):
+    """What the ablation's tables depend on beside predictions and labels."""
+
+    layer: ClassVar[Layer | None] = "analysis"
+
+    analysis: Analysis
+    seeds: tuple[int, ...]
+    variants: dict[Name, AblationVariant] = Field(description="name → variant; the base is the first")
+
+
 class ReportSlice(Frozen):
     """What the report depends on beside the analyses."""
 
@@ -217,29 +236,30 @@ def slices(config: Config) -> dict[str, Frozen]:
     dict
         Name → slice; the name is the path of the file below `results/frozen/`, without `.json`:
         `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `solver_cost`, `models/{model}`, `analysis`,
-        `leaderboard`, `penalty/{geometry}`, `penalty`, `report`.
+        `leaderboard`, `penalty/{geometry}`, `penalty`, `report`; with an ablation `ablation/{variant}/seed{seed}` and
+        `ablation`.
     """
     physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
 
-    def equation(medium: Medium) -> Equation:
-        return Equation(grid=config.grid, medium=medium, boundary=config.boundary, solver=config.solver)
+    def equation(medium: Medium, grid: Grid = config.grid) -> Equation:
+        return Equation(grid=grid, medium=medium, boundary=config.boundary, solver=config.solver)
 
     frozen: dict[str, Frozen] = {
         f"shards/{name}/{geometry}": ShardSlice(
             code=physics,
             root_seed=config.seed,
-            split=name,
+            split=config.drawn_as(name),
             geometry=geometry,
             family=config.families[geometry],
-            equation=equation(config.medium_of(name)),
+            equation=equation(config.medium_of(name), config.grid_of(name)),
             charges_per_shape=config.charges_per_shape,
             max_draws=config.max_draws,
             samples=split.samples_per_shard,
         )
-        for name, split in config.splits.items()
+        for name, split in config.sampled.items()
         for geometry in split.geometries
     }
-    for name, split in config.splits.items():
+    for name, split in config.sampled.items():
         members = {geometry: split.seeds_of(geometry) for geometry in split.geometries}
         frozen[f"merge/{name}"] = MergeSlice(code=code_digest(), split=name, members=members)
     frozen["floor"] = FloorSlice(code=physics, equation=equation(config.medium), floor=config.floor)
@@ -269,4 +289,29 @@ def slices(config: Config) -> dict[str, Frozen]:
         )
     frozen["penalty"] = PenaltyReportSlice(code=analysis, families=config.studied)
     frozen["report"] = ReportSlice(code=analysis, report=config.report)
+    if config.ablation is not None:
+        frozen |= _of_ablation(config.ablation, config.analysis, learning, analysis)
     return frozen
+
+
+def _of_ablation(
+    ablation: Ablation, settings: Analysis, learning: str, analysis: str
+) -> dict[str, NetworkSlice | AblationSlice]:
+    """Slices of an ablation's networks and of its tables, with the digests of both layers."""
+    frozen: dict[str, NetworkSlice | AblationSlice] = {
+        f"ablation/{variant}/seed{seed}": NetworkSlice(
+            code=learning, name=f"{variant}_seed{seed}", network=ablation.network(variant, seed)
+        )
+        for variant in ablation.names
+        for seed in ablation.seeds
+    }
+    variants = {
+        name: AblationVariant(about=one.about, change=one.words(), test=ablation.split_of("test", name))
+        for name, one in ablation.variants.items()
+    }
+    base = AblationVariant(about="", change="", test="test")
+    return frozen | {
+        "ablation": AblationSlice(
+            code=analysis, analysis=settings, seeds=ablation.seeds, variants={BASE: base} | variants
+        )
+    }

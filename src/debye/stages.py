@@ -208,20 +208,42 @@ def penalty_study(families: tuple[Path, ...], frozen: Path, out: Path) -> None:
 
 
 @click.command()
+@click.option("--frozen", type=FILE, required=True, help="Frozen slice of the ablation.")
+@click.option("--predictions", type=FILE, required=True, help="Folder with {variant}/seed{seed}/test.nc.")
+@click.option("--datasets", type=FILE, required=True, help="Folder with {split}.nc.")
+@click.option("-o", "--out", type=FILE, required=True, help="Folder for the tables.")
+def ablation(frozen: Path, predictions: Path, datasets: Path, out: Path) -> None:
+    """Compare the variants of an ablation with its base, over the seeds of their trainings."""
+    from debye.analysis.ablation import make_ablation
+    from debye.frozen import AblationSlice
+
+    with only_writer(out):
+        make_ablation(AblationSlice.load(frozen), predictions, datasets, out)
+
+
+@click.command()
 @click.argument("analyses", type=FILE, nargs=-1, required=True)
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the report.")
 @click.option("--penalty", type=FILE, help="Folder of the penalty study; without it the page has none.")
 @click.option("--leaderboard", type=FILE, help="Folder of the leaderboard; without it the page has none.")
+@click.option(
+    "--ablation", "ablated", type=FILE, help="Folder of the ablation; without it the page has none."
+)
 @click.option("-o", "--out", type=TARGET, required=True, help="HTML page to write.")
 def report(
-    analyses: tuple[Path, ...], frozen: Path, penalty: Path | None, leaderboard: Path | None, out: Path
+    analyses: tuple[Path, ...],
+    frozen: Path,
+    penalty: Path | None,
+    leaderboard: Path | None,
+    ablated: Path | None,
+    out: Path,
 ) -> None:
     """Make the report: one self-contained HTML page from the folders of the analyses."""
     from debye.analysis.report import write_report
     from debye.frozen import ReportSlice
 
     with only_writer(out):
-        write_report(ReportSlice.load(frozen), list(analyses), out, penalty, leaderboard)
+        write_report(ReportSlice.load(frozen), list(analyses), out, penalty, leaderboard, ablated)
 
 
 STAGES: tuple[click.Command, ...] = (
@@ -235,5 +257,6 @@ STAGES: tuple[click.Command, ...] = (
     analyse,
     penalty_family,
     penalty_study,
+    ablation,
     report,
 )

@@ -285,13 +285,15 @@ def test_the_contents_lead_to_every_section(whole_report):
     assert {"overview", "ablation", "penalty", "throughput", "reproduce"} <= set(named)
 
 
-def test_the_ablation_is_a_table_of_medians(whole_report):
+def test_the_ablation_has_a_sentence_and_two_tables(whole_report):
     text = Page(whole_report.read_text(encoding="utf-8")).text
-    assert "turned as drawn 2.5 × (2.0 × to 3.0 ×; 3 seeds) 0.0200 loss" in text
-    assert "L2 alone 4.5 × (4.0 × to 5.0 ×; 2 seeds) –" in text
+    assert "1 of them separable from 0, regular (target: regular) moves the interface excess most" in text
+    assert "the regular potential 24 cells |φ| < 2 Å 2.0 × [" in text
+    assert "regular target: regular −0.97 × [−1.1 ×, −0.82 ×]; separable from 0: yes" in text
+    assert "over 3 seeds" in text
 
 
-@pytest.mark.parametrize("kept", ["[]", '{"factors": [{"name": "a"}]}', "no JSON"])
+@pytest.mark.parametrize("kept", ["[]", '{"rows": [{"variant": "a"}]}', "no JSON"])
 def test_another_file_in_the_place_of_the_ablation_is_refused(folders, tmp_path, kept):
     frozen = ReportSlice(code="code", report=Report(title="t"))
     (tmp_path / "ablation.json").write_text(kept, encoding="utf-8")

@@ -60,7 +60,7 @@ onstart:
 
 
 wildcard_constraints:
-    split="|".join(CONFIG.splits),
+    split="|".join(CONFIG.sampled),
     geometry="[a-z][a-z0-9_]*",
     model="[a-z][a-z0-9_]*",
     seed=r"\d+",
@@ -72,6 +72,17 @@ DIGESTS = [f"results/dataset/{split}.digest" for split in MAIN_SPLITS]
 
 # The splits on which the networks are compared.
 COMPARED = ["test", *CONFIG.further_splits]
+
+# Splits that the ablation's networks see in the place of each of the three: itself, and the same problems on other grids.
+ABLATED = {
+    split: list(
+        dict.fromkeys(
+            CONFIG.ablation.split_of(split, variant)
+            for variant in CONFIG.ablation.names
+        )
+    )
+    for split in (MAIN_SPLITS if CONFIG.ablation else ())
+}
 
 
 def growing(least):
@@ -111,7 +122,7 @@ def shards_of(split):
     """Shards that make a split."""
     return [
         f"results/shards/{split}/{geometry}/seed{seed}.nc"
-        for geometry, seed in CONFIG.splits[split].shards()
+        for geometry, seed in CONFIG.sampled[split].shards()
     ]
 
 
@@ -138,8 +149,8 @@ def shards_to_merge(wildcards):
 
 
 def all_shards(wildcards):
-    """Shards of every split."""
-    return [shard for split in CONFIG.splits for shard in shards_of(split)]
+    """Shards of every split, those of the ablation on other grids too."""
+    return [shard for split in CONFIG.sampled for shard in shards_of(split)]
 
 
 def folder_made(wildcards, output):
@@ -154,3 +165,17 @@ def folder_shown(name):
         return str(Path(input[name][0]).parent)
 
     return folder
+
+
+def ablated(split, ending):
+    """An input: data set or digest of the split that a variant of the ablation sees in the place of one of the three."""
+
+    def file(wildcards):
+        return f"results/dataset/{CONFIG.ablation.split_of(split, wildcards.variant)}.{ending}"
+
+    return file
+
+
+def ablation_option(wildcards, input):
+    """The report has a section for an ablation where there is one."""
+    return f"--ablation {Path(input.ablation[0]).parent}" if CONFIG.ablation else ""

@@ -8,6 +8,7 @@ rule report:
         digests=expand("results/dataset/{split}.digest", split=CONFIG.splits),
         penalty=rules.penalty_study.output,
         leaderboard=rules.leaderboard.output,
+        ablation=rules.ablation.output if CONFIG.ablation else [],
     output:
         page=report(
             "results/report/index.html",
@@ -26,6 +27,7 @@ rule report:
     params:
         penalty=folder_shown("penalty"),
         leaderboard=folder_shown("leaderboard"),
+        ablation=ablation_option,
     shell:
         "debye report {input.analyses} --frozen {input.frozen} --penalty {params.penalty}"
-        " --leaderboard {params.leaderboard} -o {output.page} 2>&1 | tee {log}"
+        " --leaderboard {params.leaderboard} {params.ablation} -o {output.page} 2>&1 | tee {log}"

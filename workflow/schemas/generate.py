@@ -17,6 +17,9 @@ SCHEMA = HERE / "config.schema.json"
 README = HERE.parents[1] / "config" / "README.md"
 BEGIN, END = "<!-- keys: made by `make schema` -->\n", "<!-- end of keys -->"
 
+AS = {"ablation.base": "models.{name}"}
+"""Sections that have the keys of another one."""
+
 
 def schema() -> dict[str, Any]:
     """JSON schema of a configuration file."""
@@ -51,12 +54,14 @@ def rows(
     """
     for name, child in section["properties"].items():
         key = f"`{place}{name}`"
-        node = resolve(child, definitions)
+        node = resolve(section_of(child, definitions), definitions)
         default = (
             f"`{json.dumps(child['default'], ensure_ascii=False)}`" if "default" in child else "required"
         )
         members = members_of(node)
-        if "oneOf" in node:
+        if f"{place}{name}" in AS:
+            yield key, "section", default, f"as `{AS[place + name]}`"
+        elif "oneOf" in node:
             yield key, "section", default, child.get("description", "")
             for option in node["oneOf"]:
                 member = resolve(option, definitions)
@@ -64,7 +69,8 @@ def rows(
                 yield f"`{stem}`", "section", "", first_line(member)
                 yield from rows(member, definitions, f"{stem}.")
         elif "properties" in node:
-            yield key, "section", "required" if default == "required" else "", first_line(node)
+            optional = default == "`null`" or default == "required"
+            yield key, "section", default if optional else "", first_line(node)
             yield from rows(node, definitions, f"{place}{name}.")
         elif members is not None and "properties" in resolve(members.get("oneOf", [members])[0], definitions):
             yield key, "section by name", default, child.get("description", "")
@@ -76,6 +82,13 @@ def rows(
                 yield from rows(member, definitions, f"{stem}.")
         else:
             yield key, value_of(node, definitions), default, child.get("description", "")
+
+
+def section_of(child: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the section that may stand here or be left out; anything else as it is."""
+    options = [one for one in child.get("anyOf", []) if one != {"type": "null"}]
+    optional = len(options) == 1 and "properties" in resolve(options[0], definitions)
+    return options[0] if optional else child
 
 
 def members_of(node: dict[str, Any]) -> dict[str, Any] | None:
@@ -121,6 +134,7 @@ def value_of(node: dict[str, Any], definitions: dict[str, Any]) -> str:
         "string": "text",
         "boolean": "`true`, `false`",
         "null": "`null`",
+        "object": "section",
     }[node["type"]]
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
     limits = [f"{sign} {node[limit]:g}" for limit, sign in signs.items() if limit in node]

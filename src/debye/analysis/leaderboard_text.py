@@ -163,17 +163,19 @@ def markdown(found: Mapping[str, Any]) -> str:
     parts = [
         "# Leaderboard",
         "## Networks on the test split",
-        _as_markdown(models_table(found)),
+        as_markdown(models_table(found)),
         NOTE,
         "## Test sets",
-        _as_markdown(splits_table(found)),
+        as_markdown(splits_table(found)),
         FACTOR_NOTE,
         f"{found['source']}, {found['date']}",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _as_markdown(table: Table) -> str:
+def as_markdown(table: Table) -> str:
+    """Table in Markdown."""
+
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 

@@ -61,7 +61,7 @@ def write_report(
     leaderboard : Path, optional
         Folder that `debye.analysis.leaderboard.make_leaderboard` wrote.
     ablation : Path, optional
-        Folder with `ablation.json`, see `debye.analysis.ablation_text`.
+        Folder that `debye.analysis.ablation.make_ablation` wrote.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def page(
     read: list[Analysed],
     penalty: dict[str, Any] | None = None,
     leaderboard: dict[str, Any] | None = None,
-    ablation: leaderboard_text.Table | None = None,
+    ablation: dict[str, Any] | None = None,
 ) -> str:
     """HTML text of the report."""
     metrics = {one.model: one.metrics for one in read}

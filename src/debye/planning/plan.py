@@ -161,7 +161,7 @@ def families_sampled(config: Config) -> dict[str, tuple[str, int]]:
 
 
 def plan(config: Config, timed: Mapping[str, ShardTiming], timed_merge: MergeTiming) -> Plan:
-    """Cost of the samples of a configuration.
+    """Cost of the samples of a configuration, without those of an ablation on other grids.
 
     Parameters
     ----------
@@ -194,10 +194,10 @@ def plan(config: Config, timed: Mapping[str, ShardTiming], timed_merge: MergeTim
 def jobs(config: Config) -> dict[str, int]:
     """Number of jobs of each rule of the workflow, with nothing made yet."""
     models, families = len(config.models), len(config.studied)
-    return {
+    found = {
         "freeze": len(slices(config)),
-        "sample": sum(len(split.shards()) for split in config.splits.values()),
-        "merge": len(config.splits),
+        "sample": sum(len(split.shards()) for split in config.sampled.values()),
+        "merge": len(config.sampled),
         "floor": 1,
         "train": models,
         "predict": models * (1 + len(config.further_splits)),
@@ -208,6 +208,10 @@ def jobs(config: Config) -> dict[str, int]:
         "penalty_study": 1,
         "report": 1,
     }
+    if config.ablation is not None:
+        networks = len(config.ablation.names) * len(config.ablation.seeds)
+        found |= {"ablation_train": networks, "ablation_predict": networks, "ablation": 1}
+    return found
 
 
 def _part(config: Config, name: str, split: Split, geometry: str, timing: ShardTiming) -> Part:
