@@ -8,7 +8,7 @@ from tests.analysis.test_verdict import LOW, NODES, PLACES, counts, sizes, summa
 
 from debye.analysis.definitions import DEFINITIONS, EVERY, NETWORK, ON_FLOOR
 from debye.analysis.overview import overview, ranked
-from debye.analysis.verdict import EVEN, MOST, NEAR_FLOOR
+from debye.analysis.verdict import EVEN, LABEL_LIMITED, MOST, NEAR_FLOOR
 
 MEDIAN = "relative_l2_median"
 
@@ -66,7 +66,9 @@ def test_every_sentence_is_true_for_any_numbers(nodes, mean_square, mean_floor):
     low = any(ratio is not None and ratio < NEAR_FLOOR for ratio in ratios)
     known = on_floor["all"]["floor_ratio"] is not None
     assert ("labels do not limit it" in found[1]) == (known and not low)
-    assert ("a good part of what is measured" in found[1]) == (known and low)
+    limited = any(ratio is not None and ratio <= LABEL_LIMITED for ratio in ratios)
+    assert ("it is label-limited in" in found[1]) == (known and limited)
+    assert ("a good part of what is measured" in found[1]) == (known and low and not limited)
 
 
 def test_the_best_is_named_with_those_behind_it():

@@ -18,7 +18,8 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDTHS = (1280, 400)
-PLOTS = ("parameters", "distance", "family-0", "family-1", "family-2", "throughput", "training")
+ELSEWHERE = ("debye_band", "charge_band", "curvature_band", "spectrum")
+PLOTS = ("parameters", "distance", "family-0", "family-1", "family-2", *ELSEWHERE, "throughput", "training")
 
 VIEW = """(name) => {
   const place = document.getElementById(`plot-${name}`);

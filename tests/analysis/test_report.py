@@ -14,6 +14,8 @@ from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FL
 from debye.analysis.leaderboard import make_leaderboard
 from debye.analysis.penalty import make_study
 from debye.analysis.report import write_report
+from debye.analysis.report_samples import read_analysis
+from debye.analysis.report_tables import excess_table
 from debye.analysis.verdict import verdict
 from debye.config import Report
 from debye.errors import FormatError
@@ -220,6 +222,19 @@ def test_every_comparison_with_the_floor_names_its_samples(written):
 )
 def test_no_more_digits_are_shown_than_mean_something(name, value, shown):
     assert DEFINITIONS[name].show(value) == shown
+
+
+def test_the_excess_stands_beside_what_was_asked(folders):
+    one = read_analysis(folders[0]).summary
+    other = json.loads(json.dumps(one))
+    network = {"target": "compact", "start": "first", "training": {"loss": {"relative_l2": 1.0, "band": 3.0}}}
+    other["configuration"]["network"] = network | {"shape_channels": ["mask", "signed_distance"]}
+    table = excess_table([one, other])
+    excess = one["figures"]["network"][EVERY]["interface_excess"]
+    assert table.rows[1][1] == DEFINITIONS["interface_excess"].show(excess)
+    assert table.rows[1][3:] == ("compact", "mask, signed_distance", "1 relative_l2 + 3 band", "first")
+    assert table.rows[2][0] == FLOOR
+    assert {len(row) for row in table.rows} == {len(table.head)}
 
 
 def test_provenance_is_complete(written):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debye.analysis.definitions import DEFINITIONS, EVERY, FLOOR, NETWORK, ON_FLOOR
-from debye.analysis.verdict import EVEN, MOST, NEAR_FLOOR, verdict
+from debye.analysis.verdict import EVEN, LABEL_LIMITED, MOST, NEAR_FLOOR, verdict
 
 PARTS = {
     "all": ("near", "both", "interface", "bulk"),
@@ -107,6 +107,9 @@ def check_floor(text, network):
         return
     assert "On the 12 of 300 samples whose label floor is known" in text
     assert ("The labels are not what limits the network" in text) == (not low)
+    reached = {name for name, ratio in ratios.items() if ratio is not None and ratio <= LABEL_LIMITED}
+    limited = re.search(r"It is label-limited in (.*)\.", text)
+    assert {region for name, region in NAMES.items() if limited and name in limited[1]} == reached
     ending = re.search(r"kT/e\)\. (.*) (?:is|are) below 3 times the floor: the labels' own error", text)
     assert (ending is not None) == bool(low)
     if ending:
@@ -153,7 +156,14 @@ def test_the_place_follows_the_numbers(square, expected):
             (2, 2, 30),
             ["The interface band (2.0 times) and the neighbourhood of the charges (2.0 times) are below"],
         ),
-        ((1, 1, 1), ["(1.0 times) are below 3 times the floor"]),
+        (
+            (1, 1, 1),
+            [
+                "(1.0 times) are below 3 times the floor",
+                "It is label-limited in the interface band, the neighbourhood of the charges and the bulk.",
+            ],
+        ),
+        ((30, 1.15, 30), ["It is label-limited in the interface band."]),
     ],
 )
 def test_what_is_said_of_the_labels_follows_the_floor(ratios, expected):

@@ -12,7 +12,7 @@ from typing import Any
 
 from debye.analysis.definitions import DEFINITIONS, EVERY, NETWORK, ON_FLOOR
 from debye.analysis.leaderboard_text import count, duration, fastest_batch
-from debye.analysis.verdict import EVEN, MOST, NEAR_FLOOR, REGIONS, excess_share, listed, times
+from debye.analysis.verdict import EVEN, MOST, NEAR_FLOOR, REGIONS, excess_share, label_limited, listed, times
 
 
 def overview(summaries: Sequence[Mapping[str, Any]], leaderboard: Mapping[str, Any] | None) -> list[str]:
@@ -96,6 +96,9 @@ def _limit(summary: Mapping[str, Any]) -> str:
     ratios = {name: network[name]["floor_ratio"] for name in REGIONS}
     low = [REGIONS[name][1] for name, ratio in ratios.items() if ratio is not None and ratio < NEAR_FLOOR]
     text = f"its RMSE is {times(network['all']['floor_ratio'])} the labels' own error"
+    limited = label_limited(ratios)
+    if limited:
+        return f"{text}, and it is label-limited in {listed(limited)}"
     if low:
         return f"{text}, which is a good part of what is measured in {listed(low)}"
     return f"{text} and no region is below {NEAR_FLOOR:g} times it, so that the labels do not limit it"

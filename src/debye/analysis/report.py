@@ -127,6 +127,7 @@ def page(
                 for one in (by_model[summary["model"]] for summary in summaries)
             ],
             families=tables.family_rows(summaries),
+            excess=tables.excess_table(summaries),
             quantities=elsewhere.quantity_table(summaries),
             quantity_texts=first["quantities"],
             curvature_share=float(read[0].metrics["curvature_share"].sel(of=NETWORK, family=EVERY)),

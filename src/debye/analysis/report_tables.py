@@ -88,3 +88,33 @@ def region_table(summaries: Sequence[Mapping[str, Any]], name: str) -> Table:
         for model, figures in lines
     ]
     return Table(("network", *head), tuple(rows))
+
+
+def excess_table(summaries: Sequence[Mapping[str, Any]]) -> Table:
+    """Interface excess of every network beside what was asked of it, and that of the label floor.
+
+    Parameters
+    ----------
+    summaries : sequence of mapping
+        One for each network.
+    """
+    shown = DEFINITIONS["interface_excess"].show
+    rows = []
+    for one in summaries:
+        figures = one["figures"]
+        network = one["configuration"]["network"]
+        excess = (figures[of][EVERY]["interface_excess"] for of in (NETWORK, ON_FLOOR))
+        asked = (str(network.get("target", "–")), ", ".join(network.get("shape_channels", ())) or "–")
+        loss = _loss(network.get("training", {}).get("loss"))
+        rows.append((str(one["model"]), *map(shown, excess), *asked, loss, str(network.get("start") or "–")))
+    floor = summaries[0]["figures"][FLOOR][EVERY]["interface_excess"]
+    rows.append((FLOOR, "–", shown(floor), "–", "–", "–", "–"))
+    head = ("network", "interface excess", "on the floor's samples", "target", "shape", "loss", "starts from")
+    return Table(head, tuple(rows))
+
+
+def _loss(loss: Any) -> str:
+    """Terms of a loss with their factors, as in the configuration."""
+    if isinstance(loss, Mapping):
+        return " + ".join(f"{factor:g} {name}" for name, factor in loss.items())
+    return "–" if loss is None else str(loss)

@@ -21,6 +21,9 @@ MOST = 0.5
 NEAR_FLOOR = 3.0
 """Error over label floor below which a region is at its floor: the labels' own error counts there."""
 
+LABEL_LIMITED = 1.2
+"""Error over label floor up to which a network has reached the floor: then the labels are what limits it."""
+
 REGIONS = {
     "interface": ("at the interface", "the interface band"),
     "near_charges": ("near the charges", "the neighbourhood of the charges"),
@@ -134,8 +137,31 @@ def _at_floor(network: Mapping[str, Any]) -> str:
     verb = "is" if len(low) == 1 else "are"
     return (
         f" {names[0].upper()}{names[1:]} {verb} below {limit}: the labels' own error is a good part of what "
-        "is measured there."
+        f"is measured there.{_limited(known)}"
     )
+
+
+def _limited(known: Mapping[str, float]) -> str:
+    names = label_limited(known)
+    return f" It is label-limited in {listed(names)}." if names else ""
+
+
+def label_limited(ratios: Mapping[str, float | None]) -> list[str]:
+    """Names of the regions in which a network has reached the label floor.
+
+    Parameters
+    ----------
+    ratios : mapping
+        Region → error over label floor, None where it is not known.
+
+    Examples
+    --------
+    >>> label_limited({"interface": 1.1, "near_charges": None, "bulk": 4.0})
+    ['the interface band']
+    """
+    return [
+        REGIONS[name][1] for name, ratio in ratios.items() if ratio is not None and ratio <= LABEL_LIMITED
+    ]
 
 
 def listed(names: list[str]) -> str:
