@@ -91,7 +91,7 @@ penalty: $(READY)  ## the full penalty study, a quarter of an hour, for docs/pen
 
 # Another scenario with a network of that name is for trying the target out.
 EXPERIMENTS ?= workflow/scenarios/experiments.yaml
-SHIPPED := multigrid_finer
+SHIPPED := multigrid_fine
 
 .PHONY: experiments
 experiments: $(READY)  ## the experiments of docs/experiments.md on two cores, three hours: its tables, and the weights of the package

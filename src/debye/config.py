@@ -242,7 +242,12 @@ class Config(Model):
                         "makes one that is called so; rename the split"
                     )
                 for geometry in self.splits[split].geometries:
-                    self._check_family(geometry, self.families[geometry], self.grid_of(on_grid(split, cells)))
+                    try:
+                        self._check_family(
+                            geometry, self.families[geometry], self.grid_of(on_grid(split, cells))
+                        )
+                    except ValueError as error:
+                        raise ValueError(f"variant {name} of the ablation, {cells} cells: {error}") from None
 
     def _check_start(self, name: str, network: Network) -> None:
         before, chain = network, [name]

@@ -163,5 +163,5 @@ def read_ablation(folder: Path) -> dict[str, Any]:
             "note": NOTE,
         }
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        said = " ".join(str(error).split())
+        said = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise FormatError(explain(str(path), said, "an ablation", "run the workflow again")) from None
