@@ -204,8 +204,8 @@ class Network(Model):
     )
     start: Name | None = Field(
         default=None,
-        description="another network of this configuration, which differs in its training alone, from whose trained weights "
-        "this one starts",
+        description="another network of this configuration, which differs in its training alone, from whose trained "
+        "weights this one starts",
     )
     training: Training
 
