@@ -35,7 +35,9 @@ def count(results: Path, model: str, split: str) -> str:
         solvent = np.where(labels["level_set"].values > 0, np.abs(size), 0.0).max((1, 2))
     strong, wrong = solvent > STRONG, relative > WRONG
     worst = relative[~strong].max() if (~strong).any() else float("nan")
-    failed = f"{(wrong & strong).sum()} of these wrong by more than {WRONG:.0%}, the worst by {relative.max():.0%}"
+    failed = (
+        f"{(wrong & strong).sum()} of these wrong by more than {WRONG:.0%}, the worst by {relative.max():.0%}"
+    )
     others = f"{(wrong & ~strong).sum()} of the others, the worst by {worst:.1%}"
     return f"{split}: {strong.sum()} of {len(strong)} samples above {STRONG:g} kT/e in the solvent, {failed}; {others}"
 
