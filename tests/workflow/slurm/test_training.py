@@ -45,7 +45,8 @@ def without_time(path: Path) -> list[dict[str, str]]:
     """History of a training but for how long it took."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            {name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)
+            {name: value for name, value in row.items() if name not in ("seconds", "data_wait")}
+            for row in csv.DictReader(file)
         ]
 
 
