@@ -136,6 +136,14 @@ WRONG: list[tuple[Callable[[dict[str, Any]], None], list[str]]] = [
         ["penalty: found contrast 1:2e+06, expected a ratio of at most 1e+06"],
     ),
     (
+        lambda c: c["grid"].update(cells=66),
+        ["in model resnet: architecture: downsample: found 3 halvings of 66 cells", "lower downsample"],
+    ),
+    (
+        lambda c: c["models"]["resnet"]["training"].update(samples=10**6),
+        ["found model resnet trained on 1000000 samples, expected at most the", "lower training.samples"],
+    ),
+    (
         lambda c: c["penalty"].update(families=["cube"]),
         ["found penalty study of family 'cube'", "add the family"],
     ),

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from debye import consistency
 from debye.ablation import Ablation, on_grid
+from debye.consistency import MAIN_SPLITS
 from debye.errors import ConfigError, explain
 from debye.families import Family
 from debye.networks import Network
@@ -30,9 +32,6 @@ from debye.parameters import (
 )
 from debye.placement import Dask
 from debye.splits import Split
-
-MAIN_SPLITS = ("train", "validation", "test")
-"""Splits that every configuration has: networks are trained on the first, chosen on the second, judged on the third."""
 
 STUDY_CELLS = {2: (32, 64), 3: (12, 24)}
 """Grids of the penalty study in 2-D and 3-D where none are named."""
@@ -195,96 +194,21 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self._check_splits()
+        consistency.check_splits(self.splits, self.families, self.medium)
         for name, family in self.families.items():
-            self._check_family(name, family, self.grid)
+            consistency.check_family(name, family, self.grid)
         for name, network in self.models.items():
-            self._check_network(f"model {name}", network)
-            self._check_start(name, network)
+            consistency.check_network(f"model {name}", network, self.grid, self.medium, self.splits["train"])
+            consistency.check_start(name, self.models)
         if self.ablation is not None:
-            self._check_ablation(self.ablation)
-        self._check_penalty()
+            consistency.check_ablation(self.ablation, self.grid, self.medium, self.splits, self.families)
+        for name in self.studied:
+            if name not in self.families:
+                raise ValueError(
+                    f"found penalty study of family {name!r}, expected one of {', '.join(self.families)}; "
+                    "add the family"
+                )
         return self
-
-    def _check_network(self, name: str, network: Network) -> None:
-        if network.charge_normalization == "scale" and self.medium.ions != "linear":
-            raise ValueError(
-                f"found {name} with charge_normalization scale for nonlinear ions, expected none or sign: "
-                "sinh is not homogeneous; change it, or make the ions linear"
-            )
-        if getattr(network.architecture, "sinh", False) and self.medium.ions == "linear":
-            raise ValueError(
-                f"found {name} with sinh in its equation for linear ions, expected sinh: false; change it, "
-                "or make the ions nonlinear"
-            )
-
-    def _check_ablation(self, ablation: Ablation) -> None:
-        for name in ablation.names:
-            network = ablation.network(name)
-            self._check_network(f"variant {name} of the ablation", network)
-            if network.start is not None:
-                raise ValueError(
-                    f"found variant {name} of the ablation that starts from {network.start}, expected fresh weights; "
-                    "take start away"
-                )
-            cells = ablation.cells_of(name)
-            if cells is None:
-                continue
-            if cells == self.grid.cells:
-                raise ValueError(
-                    f"found variant {name} of the ablation with {cells} cells, expected another number than that of "
-                    "the grid; change it, or take it away"
-                )
-            for split in MAIN_SPLITS:
-                if on_grid(split, cells) in self.splits:
-                    raise ValueError(
-                        f"found a split {on_grid(split, cells)}, expected another name: variant {name} of the ablation "
-                        "makes one that is called so; rename the split"
-                    )
-                for geometry in self.splits[split].geometries:
-                    try:
-                        self._check_family(
-                            geometry, self.families[geometry], self.grid_of(on_grid(split, cells))
-                        )
-                    except ValueError as error:
-                        raise ValueError(f"variant {name} of the ablation, {cells} cells: {error}") from None
-
-    def _check_start(self, name: str, network: Network) -> None:
-        before, chain = network, [name]
-        while before.start is not None:
-            if before.start not in self.models or before.start in chain:
-                raise ValueError(
-                    f"found model {chain[-1]} that starts from {before.start!r}, expected another model of the "
-                    "configuration, and no circle; name one"
-                )
-            chain.append(before.start)
-            before = self.models[before.start]
-        if network.start is not None and not network.continues(self.models[network.start]):
-            raise ValueError(
-                f"found model {name} that starts from {network.start} and differs from it, expected the same "
-                "architecture, channels, normalization and target; change one of them"
-            )
-
-    def _check_splits(self) -> None:
-        for name in MAIN_SPLITS:
-            if name not in self.splits:
-                raise ValueError(f"found no split {name!r}, expected train, validation and test; add it")
-            if self.splits[name].medium.changes():
-                raise ValueError(
-                    f"found a medium for split {name}, expected none: train, validation and test share the one of "
-                    "the configuration; take it away, or name another split"
-                )
-        for name, split in self.splits.items():
-            for geometry in split.geometries:
-                if geometry not in self.families:
-                    known = ", ".join(self.families)
-                    raise ValueError(
-                        f"found split {name} with geometry {geometry!r}, expected one of {known}; add the family"
-                    )
-            try:
-                split.medium.on(self.medium)
-            except ConfigError as error:
-                raise ValueError(f"in the medium of split {name}: {error}") from None
 
     @property
     def further_splits(self) -> tuple[str, ...]:
@@ -317,31 +241,6 @@ class Config(Model):
     def medium_of(self, split: str) -> Medium:
         """Medium of a split: that of the configuration with the split's own changes."""
         return self.sampled[split].medium.on(self.medium)
-
-    def _check_penalty(self) -> None:
-        for name in self.studied:
-            if name not in self.families:
-                raise ValueError(
-                    f"found penalty study of family {name!r}, expected one of {', '.join(self.families)}; "
-                    "add the family"
-                )
-
-    def _check_family(self, name: str, family: Family, grid: Grid) -> None:
-        if grid.dim == 3 and family.kind != "ball":
-            raise ValueError(
-                f"found family {name} of kind {family.kind} in 3-D, expected ball; use dim 2 or a ball"
-            )
-        if family.charges.clearance < grid.spacing:
-            raise ValueError(
-                f"found clearance {family.charges.clearance} Å in family {name}, expected at least a cell "
-                f"({grid.spacing:g} Å); raise it or refine the grid"
-            )
-        reach = family.extent() + max(abs(end) for end in family.offset)
-        if reach > grid.half_width - 2 * grid.spacing:
-            raise ValueError(
-                f"found family {name} reaching {reach:g} Å from the origin, expected two cells inside the box "
-                f"({grid.half_width - 2 * grid.spacing:g} Å); shrink the family or widen the box"
-            )
 
 
 def load_config(path: str | Path) -> Config:

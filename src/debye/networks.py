@@ -7,7 +7,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from debye.parameters import Model, Name, Positive
+from debye.errors import ConfigError, explain
+from debye.parameters import Grid, Model, Name, Positive
 
 Width = Annotated[int, Field(ge=1)]
 
@@ -214,10 +215,18 @@ class Network(Model):
         """Whether the network computes in kT/e, and not in units of the training split."""
         return self.architecture.kind == "multigrid"
 
+    def differences(self, other: Network) -> list[str]:
+        """Keys, beside those of the training, in which another network differs."""
+        own = {"start", "training"}
+        return [
+            key
+            for key in type(self).model_fields
+            if key not in own and getattr(self, key) != getattr(other, key)
+        ]
+
     def continues(self, other: Network) -> bool:
         """Whether it can start from the weights of another: only the trainings may differ."""
-        own = {"start", "training"}
-        return self.model_dump(exclude=own) == other.model_dump(exclude=own)
+        return not self.differences(other)
 
     @property
     def inputs(self) -> Inputs:
@@ -248,3 +257,37 @@ class Network(Model):
                     "stiffness, and compact: the terms of the equation that it solves; mend the lists"
                 )
         return self
+
+
+def require_grid(architecture: Architecture, grid: Grid) -> None:
+    """Refuse a grid on which an architecture cannot work.
+
+    Raises
+    ------
+    ConfigError
+        If the grid is not two-dimensional, cannot be halved `downsample` times, or has fewer cells than `modes`.
+    """
+    if grid.dim != 2:
+        raise ConfigError(
+            explain("grid", f"dim {grid.dim}", "dim 2", f"a {architecture.kind} works on images")
+        )
+    halvings = getattr(architecture, "downsample", 0)
+    if grid.cells % 2**halvings or grid.cells < 2 ** (halvings + 1):
+        raise ConfigError(
+            explain(
+                "architecture: downsample",
+                f"{halvings} halvings of {grid.cells} cells",
+                "a number of cells that can be halved so often, so that coarse nodes are fine nodes",
+                "lower downsample or change grid: cells",
+            )
+        )
+    modes = getattr(architecture, "modes", 0)
+    if modes > grid.cells:
+        raise ConfigError(
+            explain(
+                "architecture: modes",
+                f"{modes} modes on {grid.cells} cells",
+                "at most as many as cells: the shortest wave of a grid has two cells",
+                "lower modes or raise grid: cells",
+            )
+        )

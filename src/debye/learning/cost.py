@@ -26,6 +26,9 @@ from debye.store import write_text
 BATCHES = (1, 16, 64)
 """Samples that are predicted at once: one is the latency."""
 
+ON_A_GPU = 512
+"""And on a GPU: what is done around a network takes as long there for a few samples as for many."""
+
 WARM_UP, FEWEST, MOST = 2, 3, 30
 """Predictions before those that are timed, and how many these are."""
 
@@ -72,7 +75,8 @@ def measure(checkpoint_file: Path, dataset: Path, device: str = "auto") -> dict[
     require_same_problem(samples, record.grid, record.medium, f"the checkpoint {checkpoint_file}")
     where = choose_device(device)
     placed = place(model, where)
-    times = {size: _median(samples, size, placed, record.encoding()) for size in BATCHES}
+    sizes = BATCHES if where.type == "cpu" else (*BATCHES, ON_A_GPU)
+    times = {size: _median(samples, size, placed, record.encoding()) for size in sizes}
     samples.close()
     return {
         "model": record.name,

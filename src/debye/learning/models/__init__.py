@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from debye.errors import ConfigError, explain
 from debye.learning.models import cost
 from debye.learning.models.dilated import DilatedNetwork
 from debye.learning.models.fourier import FourierNetwork
@@ -16,7 +15,7 @@ from debye.learning.models.gated import GatedNetwork
 from debye.learning.models.multigrid import MultigridNetwork
 from debye.learning.models.resnet import ResidualNetwork
 from debye.learning.models.unet import UNetwork
-from debye.networks import Architecture, Inputs, Network
+from debye.networks import Inputs, Network, require_grid
 from debye.parameters import Grid
 
 BUILDERS: dict[str, Callable[[Any, Inputs], nn.Module]] = {
@@ -47,36 +46,8 @@ def build(network: Network, grid: Grid) -> nn.Module:
     MissingExtra
         If the network needs a library that is not installed.
     """
-    _check(network.architecture, grid)
+    require_grid(network.architecture, grid)
     return BUILDERS[network.architecture.kind](network.architecture, network.inputs)
-
-
-def _check(architecture: Architecture, grid: Grid) -> None:
-    """Refuse a grid on which the architecture cannot work."""
-    if grid.dim != 2:
-        raise ConfigError(
-            explain("grid", f"dim {grid.dim}", "dim 2", f"a {architecture.kind} works on images")
-        )
-    halvings = getattr(architecture, "downsample", 0)
-    if grid.cells % 2**halvings or grid.cells < 2 ** (halvings + 1):
-        raise ConfigError(
-            explain(
-                "architecture: downsample",
-                f"{halvings} halvings of {grid.cells} cells",
-                "a number of cells that can be halved so often, so that coarse nodes are fine nodes",
-                "lower downsample or change grid: cells",
-            )
-        )
-    modes = getattr(architecture, "modes", 0)
-    if modes > grid.cells:
-        raise ConfigError(
-            explain(
-                "architecture: modes",
-                f"{modes} modes on {grid.cells} cells",
-                "at most as many as cells: the shortest wave of a grid has two cells",
-                "lower modes or raise grid: cells",
-            )
-        )
 
 
 def parameters(model: nn.Module) -> int:
