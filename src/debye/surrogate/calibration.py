@@ -37,6 +37,9 @@ class Split(Model):
     coverage: float = Field(description="share of samples whose error lies in the interval")
     width: float = Field(description="median of upper over lower end")
     error_median: float = Field(description="median of the true relative L2 error of u")
+    worst: float = Field(
+        description="largest ratio of true error and calibrated estimate, whichever is larger"
+    )
     flagged: float = Field(description="share of samples with a flag")
     coverage_unflagged: float | None = Field(description="coverage of those without a flag; None without any")
     medium_differs: tuple[str, ...] = ()
