@@ -15,7 +15,7 @@ from debye.progress import track
 from debye.provenance import code_digest, now, source
 from debye.schema import grid_of
 from debye.store import BLOCK, open_dataset
-from debye.surrogate.calibration import Calibration, Split, conformal, file_digest, save
+from debye.surrogate.calibration import FEWEST, Calibration, Split, conformal, file_digest, save
 from debye.surrogate.certificate import Assessment, certify
 from debye.surrogate.flags import FEATURES, charge_features, ranges_of, shape_features, solvent_feature
 from debye.surrogate.samples import Labelled
@@ -54,27 +54,28 @@ def certify_network(
         Split that the ranges of the inputs are from; the validation split if left out.
     device : {"auto", "cpu", "cuda"}
 
+    Returns
+    -------
+    Calibration
+        Without an interval, and with no split measured, where the validation split has too few samples for one.
+
     Raises
     ------
     FormatError
         If a file is not what it should be, or on another grid than the network's.
-    ConfigError
-        If the validation split has too few samples.
     """
     surrogate = Surrogate(checkpoint, Answers(checkpoint), None)
     labelled = Labelled(validation, surrogate)
     found = _found(labelled, device)
     estimates = np.array([one.estimate for one in found.assessments])
-    factor, lower, upper = conformal(found.errors, estimates)
+    factors = conformal(found.errors, estimates)
     calibration = Calibration(
         checkpoint=file_digest(checkpoint),
         model=surrogate.name,
         samples=len(found.errors),
-        factor=factor,
-        lower=lower,
-        upper=upper,
+        factors=factors,
         residual_most=max(one.relative_residual for one in found.assessments),
-        error_most=float(factor * estimates.max()),
+        estimate_most=float(estimates.max()),
         ranges=_ranges(train or validation),
         validation_digest=labelled.digest,
         ranges_digest=labelled.digest if train is None else _digest(train),
@@ -82,14 +83,25 @@ def certify_network(
         source=source(),
         date_created=now(),
     )
-    splits = {name: _split(Labelled(path, surrogate), calibration, device) for name, path in tests.items()}
-    calibration = calibration.model_copy(update={"splits": splits})
+    if factors is not None:
+        measured = {
+            name: _split(Labelled(path, surrogate), calibration, device) for name, path in tests.items()
+        }
+        calibration = calibration.model_copy(update={"splits": measured})
     save(calibration, out)
     return calibration
 
 
-def table(calibration: Calibration) -> str:
-    """Coverage and width on each split, in Markdown."""
+def summary(calibration: Calibration) -> str:
+    """What was found, in Markdown: the interval, and coverage and width on each split."""
+    if calibration.factors is None:
+        return f"no interval: {calibration.samples} validation samples, at least {FEWEST} are needed"
+    ends = f"{calibration.factors.lower:.3g} and {calibration.factors.upper:.3g} times its estimate"
+    line = f"{100 * calibration.nominal:g} % interval of the error: between {ends}"
+    return line if not calibration.splits else f"{line}\n{_table(calibration)}"
+
+
+def _table(calibration: Calibration) -> str:
     head = ("split", "samples", "error, median", "coverage", "unflagged", "width, median", "worst", "flagged")
     rows = [
         (
