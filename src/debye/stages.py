@@ -159,7 +159,7 @@ def certify(
     `debye predict` finds the result beside the checkpoint: checkpoint.certificate.json for checkpoint.safetensors.
     """
     from debye.frozen import CertificateSlice
-    from debye.surrogate.certify import certify_network, table
+    from debye.surrogate.certify import certify_network, summary
 
     splits = named_files("test", tests)
     differ(checkpoint=checkpoint, frozen=frozen, validation=validation, out=out)
@@ -168,11 +168,7 @@ def certify(
         CertificateSlice.load(frozen)
     with only_writer(out):
         made = certify_network(checkpoint, validation, splits, out, train_split, device)
-    click.echo(
-        f"{out}: {100 * made.nominal:g} % of errors expected at {made.lower:.3g} to {made.upper:.3g} estimates"
-    )
-    if made.splits:
-        click.echo(table(made))
+    click.echo(f"{out}: {summary(made)}")
 
 
 @click.command()
