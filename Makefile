@@ -105,7 +105,7 @@ experiments: $(READY)  ## the experiments of docs/experiments.md on two cores, t
 	    --experiment '`make experiments`' -o src/debye/weights/compact.md
 
 .PHONY: experiments-gpu
-experiments-gpu: $(READY)  ## those on a GPU, for sixteen cores and a quarter of an hour of it: its tables
+experiments-gpu: $(READY)  ## those on a GPU, for sixteen cores and half an hour of it: its tables
 	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
 	    --configfile workflow/scenarios/experiments_gpu.yaml --directory results/experiments_gpu \
 	    --set-threads train=3 predict=1 cost=3 --prioritize results/models/resnet_50m/checkpoint.safetensors
