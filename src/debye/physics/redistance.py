@@ -57,7 +57,7 @@ def signed_distances(cut: Cut) -> Floats:
     # An interface through a vertex has one root alone.
     along = np.nan_to_num(places[:, 1] - start)
     nearest = _nearest(node_points(cut.grid), start, along)
-    return np.where(cut.level_set < 0, -1.0, 1.0) * nearest
+    return np.asarray(np.where(cut.level_set < 0, -1.0, 1.0) * nearest)
 
 
 @compiled
