@@ -18,7 +18,9 @@ def notebook() -> nbformat.NotebookNode:
 
 
 @pytest.mark.workflow
-def test_the_tutorial_runs(notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tutorial_runs(
+    notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The folder of the workflow that it runs goes where the test's files go.
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     NotebookClient(
@@ -28,7 +30,14 @@ def test_the_tutorial_runs(notebook: nbformat.NotebookNode, tmp_path: Path, monk
     assert "trained and certified" in printed
     assert "prediction is worse than any there" in printed
     assert printed.count("wrong by") == 3
-    assert sum(output.output_type == "display_data" for cell in notebook.cells for output in cell.get("outputs", [])) == 2
+    assert (
+        sum(
+            output.output_type == "display_data"
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+        )
+        == 2
+    )
 
 
 def test_the_tutorial_is_kept_with_its_outputs(notebook: nbformat.NotebookNode) -> None:

@@ -62,7 +62,7 @@ def test_a_list_is_one_by_one_whatever_the_batch(
     asked.append(problem(5, grid=debye.Grid(cells=16, half_width=16.0)))
     alone = [surrogate.predict(one, "cpu") for one in asked]
     for size in (64, 2):
-        monkeypatch.setattr(module, "AT_ONCE", size)
+        monkeypatch.setattr(module, "AT_ONCE", {"cpu": size})
         together = surrogate.predict(asked, "cpu")
         assert len(together) == len(asked)
         for one, other, what in zip(alone, together, asked, strict=True):
