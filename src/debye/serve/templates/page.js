@@ -1,0 +1,222 @@
+"use strict";
+(() => {
+  const place = (id) => document.getElementById(id);
+  const root = document.documentElement;
+  const queue = new Map();
+  let told = null, ask, tell, busy = false, sent = 0, drag = null, view, sources;
+
+  // One message at a time: what is dragged while the server works is sent when it is done, the newest place only.
+  const send = (command, key = command[0]) => {
+    queue.delete(key);
+    queue.set(key, command);
+    flush();
+  };
+  const flush = () => {
+    if (busy || !queue.size || !ask) return;
+    busy = true;
+    // Numbered, for Bokeh sends nothing that equals the last.
+    ask.data = { text: [JSON.stringify([...queue.values()])], number: [++sent] };
+    queue.clear();
+  };
+
+  const set = (one, value) => {
+    // Not under the fingers of who types.
+    if (one === document.activeElement && one.type === "number") return;
+    if (one.value !== String(value)) one.value = value;
+  };
+  const list = (parent, rows, make) => parent.replaceChildren(...rows.flatMap(make));
+  const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+  const show = () => {
+    for (const [name, names] of Object.entries(told.options)) {
+      const select = place(name);
+      if (names.join("\n") !== [...select.options].map((one) => one.text).join("\n")) {
+        select.replaceChildren(...names.map((text, number) => new Option(text, number)));
+      }
+    }
+    for (const [name, value] of Object.entries(told.values)) {
+      set(place(name), value);
+      const slider = place(`${name}_slider`);
+      if (slider) set(slider, value);
+    }
+    for (const [name, text] of Object.entries(told.texts)) place(`text_${name}`)?.replaceChildren(text);
+    list(place("facts"), told.facts, ([name, value]) => [element("dt", name), element("dd", value)]);
+    list(place("warnings"), told.warnings, (text) => [element("li", text)]);
+    place("served").textContent = `${Math.round(told.milliseconds)} ms`;
+    const message = place("message");
+    if (message.textContent !== told.message) message.textContent = told.message;
+    message.hidden = !told.message;
+    root.classList.toggle("stale", told.stale);
+    place("atoms").hidden = told.family !== "molecule";
+    place("key_solved").hidden = !told.solved || told.values.source !== "network";
+    place("compared").hidden = !told.solved;
+    root.dataset.number = told.number;
+    root.dataset.milliseconds = told.milliseconds;
+  };
+  const save = ({ name, type, content }) => {
+    const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([bytes], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  const listen = () => {
+    told = JSON.parse(tell.get("text")[0]);
+    busy = false;
+    restore();
+    show();
+    if (told.file) save(told.file);
+    flush();
+  };
+
+  // What was dragged lies where the server says, except for what is under the pointer.
+  const restore = () => {
+    for (const [kind, points] of Object.entries(told.places)) {
+      const x = sources[kind].get("x"), y = sources[kind].get("y");
+      points.forEach(([px, py], number) => {
+        if (drag?.kind === kind && drag.number === number && kind !== "handle") return;
+        x[number] = px;
+        y[number] = py;
+      });
+      sources[kind].change.emit();
+    }
+  };
+  const where = (event) => {
+    const box = view.canvas_view.el.getBoundingClientRect();
+    return [view.frame.x_scale.invert(event.clientX - box.x), view.frame.y_scale.invert(event.clientY - box.y)];
+  };
+  const nearest = (event) => {
+    const [x, y] = where(event);
+    const pixel = Math.abs(view.frame.x_scale.invert(1) - view.frame.x_scale.invert(0));
+    let found = null, least = (event.pointerType === "mouse" ? 13 : 26) * pixel;
+    for (const kind of ["charge", "line", "handle"]) {
+      told.places[kind].forEach(([px, py], number) => {
+        const distance = Math.hypot(px - x, py - y);
+        if (distance < least) [found, least] = [{ kind, number }, distance];
+      });
+      // A charge lies above a handle.
+      if (found) break;
+    }
+    return found;
+  };
+  const move = (kind, number, x, y) => {
+    const half = view.model.x_range.end;
+    const [px, py] = [x, y].map((value) => Math.round(1000 * Math.min(half, Math.max(-half, value))) / 1000);
+    sources[kind].get("x")[number] = px;
+    sources[kind].get("y")[number] = py;
+    sources[kind].change.emit();
+    send([kind, number, px, py], `${kind} ${number}`);
+  };
+  const pick = ({ kind, number }) => {
+    if (kind === "charge") send(["select", number]);
+    if (kind === "handle") send(["pick", number]);
+  };
+  const draggable = (canvas) => {
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !(drag = nearest(event))) return;
+      canvas.setPointerCapture(event.pointerId);
+      pick(drag);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (drag) move(drag.kind, drag.number, ...where(event));
+      else canvas.style.cursor = event.pointerType === "mouse" && nearest(event) ? "grab" : "";
+    });
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { drag = null; });
+    // A finger on a charge drags it; elsewhere it scrolls the page.
+    canvas.addEventListener("touchstart", (event) => {
+      const [{ clientX, clientY }] = event.touches;
+      if (nearest({ clientX, clientY, pointerType: "touch" })) event.preventDefault();
+    }, { passive: false });
+    canvas.addEventListener("dblclick", (event) => {
+      if (!nearest({ clientX: event.clientX, clientY: event.clientY, pointerType: "mouse" })) add(...where(event));
+    });
+    canvas.addEventListener("keydown", (event) => {
+      const step = event.shiftKey ? 1 : 0.25, number = Number(told.values.charge);
+      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      if (way) move("charge", number, ...["x", "y"].map((axis, one) => sources.charge.get(axis)[number] + step * way[one]));
+      else if (event.key === "Delete") send(["remove", number]);
+      else return;
+      event.preventDefault();
+    });
+  };
+  const add = (x, y) => send(["add", Math.round(100 * x) / 100, Math.round(100 * y) / 100], `add ${x} ${y}`);
+
+  const controls = () => {
+    const value = (name) => place(name).valueAsNumber;
+    const number = (name) => Number(place(name).value);
+    const on = (name, make) => {
+      for (const one of [place(name), place(`${name}_slider`)].filter(Boolean)) {
+        one.addEventListener("input", () => {
+          const command = make(one.type === "number" || one.type === "range" ? one.valueAsNumber : one.value);
+          if (command.every((part) => part === part)) send(command, `${command[0]} ${name}`);
+        });
+        // What was refused gives way to what holds.
+        one.addEventListener("blur", () => set(one, told.values[name]));
+      }
+    };
+    on("family", (name) => ["family", name]);
+    on("ions", (name) => ["ions", name]);
+    on("source", (name) => ["source", name]);
+    on("charge", (text) => ["select", Number(text)]);
+    on("handle", (text) => ["pick", Number(text)]);
+    for (const kind of ["charge", "handle"]) {
+      for (const axis of ["x", "y"]) on(`${kind}_${axis}`, () => [kind, number(kind), value(`${kind}_x`), value(`${kind}_y`)]);
+    }
+    on("charge_q", (q) => ["value", number("charge"), q]);
+    on("radius", (radius) => ["radius", number("handle"), radius]);
+    for (const key of ["debye_length", "eps_solute", "eps_solvent", "temperature"]) on(key, (one) => ["medium", key, one]);
+    for (const end of [0, 1]) {
+      for (const axis of ["x", "y"]) on(`line_${axis}${end}`, () => ["line", end, value(`line_x${end}`), value(`line_y${end}`)]);
+    }
+    const click = (name, make) => place(name).addEventListener("click", () => send(make()));
+    // In the middle of the charges that there are: in the solute, more often than not.
+    place("add").addEventListener("click", () => {
+      const mean = (axis) => told.places.charge.reduce((sum, one) => sum + one[axis], 0) / told.places.charge.length;
+      add(mean(0), mean(1));
+    });
+    click("remove", () => ["remove", number("charge")]);
+    click("add_atom", () => ["add_atom"]);
+    click("remove_atom", () => ["remove_atom", number("handle")]);
+    click("solve", () => ["solve"]);
+    for (const kind of ["yaml", "netcdf", "png"]) place(kind).addEventListener("click", () => send(["download", kind], kind));
+    document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  };
+
+  // Figures take the page's colours, whichever of the two sets it has now.
+  const paint = (plot) => {
+    const style = getComputedStyle(root);
+    const [ink, soft] = ["--ink", "--soft"].map((name) => style.getPropertyValue(name).trim());
+    for (const part of [...plot.above, ...plot.below, ...plot.left, ...plot.center]) {
+      if (part.type.endsWith("Axis")) {
+        part.setv({ axis_label_text_color: ink, major_label_text_color: soft, axis_line_color: soft, major_tick_line_color: soft });
+      } else if (part.type === "ColorBar") {
+        part.setv({ title_text_color: ink, major_label_text_color: soft });
+      } else if (part.tags.includes("ink")) {
+        part.line_color = soft;
+      }
+    }
+  };
+  const start = (found) => {
+    const named = (name) => found.get_model_by_name(name);
+    [ask, tell] = ["ask", "tell"].map(named);
+    sources = { charge: named("charges"), handle: named("handles"), line: named("line") };
+    const plots = ["picture", "profile", "difference"].map(named);
+    view = Bokeh.index.get_by_id(plots[0].id);
+    const repaint = () => plots.forEach(paint);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    repaint();
+    tell.properties.data.change.connect(listen);
+    controls();
+    listen();
+    draggable(place("picture"));
+    root.dataset.ready = "yes";
+  };
+  // Bokeh fetches the session by itself.
+  const wait = setInterval(() => {
+    const [found] = window.Bokeh?.documents ?? [];
+    const picture = found?.get_model_by_name("picture");
+    if (!picture || !Bokeh.index.get_by_id(picture.id)) return;
+    clearInterval(wait);
+    start(found);
+  }, 30);
+})();
