@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from debye.physics.solution import Solution
     from debye.physics.solve import solve, solve_many
     from debye.store import open_dataset
+    from debye.surrogate.certificate import Certificate
+    from debye.surrogate.prediction import Prediction
+    from debye.surrogate.surrogate import Surrogate
 
 __version__ = version()
 
@@ -44,11 +47,15 @@ _HOMES = {
     "debye.physics.solution": ("Solution",),
     "debye.physics.solve": ("solve", "solve_many"),
     "debye.store": ("open_dataset",),
+    "debye.surrogate.certificate": ("Certificate",),
+    "debye.surrogate.prediction": ("Prediction",),
+    "debye.surrogate.surrogate": ("Surrogate",),
 }
 
 __all__ = [
     "Assembled",
     "Ball",
+    "Certificate",
     "ChargeError",
     "ConfigError",
     "DebyeError",
@@ -60,11 +67,13 @@ __all__ = [
     "Medium",
     "Molecule",
     "PointCharges",
+    "Prediction",
     "Problem",
     "Solution",
     "SolveError",
     "Solver",
     "Star",
+    "Surrogate",
     "assemble",
     "load_problem",
     "open_dataset",

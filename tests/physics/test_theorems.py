@@ -50,8 +50,8 @@ def test_reciprocity(problem):
             debye.solve(problem(cells, solute=STAR, charges=c, medium=medium, boundary="zero"), rtol=1e-12)
             for c in (first, second)
         )
-        one = first.values[0] * w2._regular_at(first.positions)[0][0]
-        two = second.values[0] * w1._regular_at(second.positions)[0][0]
+        one = first.values[0] * w2.regular_at(first.positions)[0][0]
+        two = second.values[0] * w1.regular_at(second.positions)[0][0]
         gaps.append(abs(one - two) / abs(one))
     assert gaps[1] < 2e-5
     assert gaps[1] < gaps[0] / 4

@@ -178,8 +178,15 @@ def discretise(
     GeometryError
         See `debye.physics.cut.find_cut`.
     """
-    elements = immersed_elements(find_cut(grid, shape), medium)
-    return Discretisation(grid, medium, penalty, elements, find_facets(elements.cut), variant)
+    return discretise_cut(find_cut(grid, shape), medium, penalty, variant)
+
+
+def discretise_cut(
+    cut: Cut, medium: Medium, penalty: Penalty, variant: Variant = "symmetric"
+) -> Discretisation:
+    """Set up the discrete equation where the cut simplices are known; as `discretise`."""
+    elements = immersed_elements(cut, medium)
+    return Discretisation(cut.grid, medium, penalty, elements, find_facets(cut), variant)
 
 
 def _stencil(grid: Grid, inside: NDArray[np.bool_], medium: Medium) -> sparse.csr_array:

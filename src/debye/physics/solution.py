@@ -19,6 +19,7 @@ from debye.physics.mesh import locate
 from debye.provenance import code_digest
 
 if TYPE_CHECKING:
+    from debye.parameters import Grid
     from debye.physics.algebra import Report
     from debye.physics.assembly import Discretisation
     from debye.physics.elements import Bubble
@@ -66,7 +67,7 @@ class Solution:
         report then carries a warning.
         """
         charges = self.problem.charges
-        return float(0.5 * charges.values @ self._regular_at(charges.positions)[0])
+        return float(0.5 * charges.values @ self.regular_at(charges.positions)[0])
 
     @property
     def ionic_energy(self) -> float:
@@ -137,28 +138,13 @@ class Solution:
         >>> bool(abs(solution.evaluate([[10.0, 0.0]])[0] - solution.potential[26, 16]) < 1e-12)
         True
         """
-        grid = self.problem.grid
-        places = np.atleast_2d(np.asarray(points, dtype=float))
-        if places.ndim != 2 or places.shape[1] != grid.dim:
-            raise ConfigError(
-                explain("points", f"shape {places.shape}", f"(n, {grid.dim})", "give one coordinate an axis")
-            )
-        # Written so that NaN fails too.
-        if not (np.abs(places) <= grid.half_width).all():
-            raise ConfigError(
-                explain(
-                    "points",
-                    "a point outside the box or not finite",
-                    f"|x| <= {grid.half_width:g} Å on each axis",
-                    "move the points or widen the box",
-                )
-            )
-        w, inside = self._regular_at(places)
+        places = check_points(points, self.problem.grid)
+        w, inside = self.regular_at(places)
         w[inside] += coulomb_potential(places[inside], self.problem.charges, self.problem.medium)
         return w
 
-    def _regular_at(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """W at points, and whether each lies in the discrete solute."""
+    def regular_at(self, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """W at points (n, dim) of the box, and whether each lies in the discrete solute, both of shape (n,)."""
         cut, elements = self.discretisation.cut, self.discretisation.elements
         nodes, simplex, barycentric = locate(self.problem.grid, points)
         w = (barycentric * self.nodal[nodes]).sum(axis=1)
@@ -193,6 +179,32 @@ class Solution:
             "Debye solution", json.dumps(configuration), code_digest("physics"), {geometry: list(parameters)}
         )
         return schema.build(content, problem.grid, attributes)
+
+
+def check_points(points: ArrayLike, grid: Grid) -> Floats:
+    """Points as an array (n, dim).
+
+    Raises
+    ------
+    ConfigError
+        If they have another shape, are not finite, or lie outside the box.
+    """
+    places = np.atleast_2d(np.asarray(points, dtype=float))
+    if places.ndim != 2 or places.shape[1] != grid.dim:
+        raise ConfigError(
+            explain("points", f"shape {places.shape}", f"(n, {grid.dim})", "give one coordinate an axis")
+        )
+    # Written so that NaN fails too.
+    if not (np.abs(places) <= grid.half_width).all():
+        raise ConfigError(
+            explain(
+                "points",
+                "a point outside the box or not finite",
+                f"|x| <= {grid.half_width:g} Å on each axis",
+                "move the points or widen the box",
+            )
+        )
+    return places
 
 
 def sample_content(solution: Solution, charges: int | None = None) -> dict[str, Any]:

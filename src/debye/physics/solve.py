@@ -113,8 +113,18 @@ class Prepared:
         self._edge = problem.grid.points()[~self.discretisation.interior]
         self._geometry_seconds = time.perf_counter() - start
 
-    def solve(self, charges: PointCharges, rtol: float | None = None, *, check: bool = True) -> Solution:
-        """Solve for one charge set; see `debye.solve` for parameters and errors."""
+    def solve(
+        self,
+        charges: PointCharges,
+        rtol: float | None = None,
+        *,
+        check: bool = True,
+        guess: Floats | None = None,
+    ) -> Solution:
+        """Solve for one charge set; see `debye.solve` for parameters and errors.
+
+        `guess`, shape (nodes,), is where Newton's method starts, see `System.solve`.
+        """
         rtol = self.limits.rtol if rtol is None else rtol
         rtol = Solver(rtol=rtol).rtol
         start = time.perf_counter()
@@ -123,7 +133,9 @@ class Prepared:
         with one_thread():
             load = self.discretisation.load(charges)
             loaded = time.perf_counter() - start
-            w, report = self._system.solve(load, boundary, rtol, self.limits.max_newton, self.limits.max_cg)
+            w, report = self._system.solve(
+                load, boundary, rtol, self.limits.max_newton, self.limits.max_cg, guess
+            )
         report = replace(
             report, seconds={"geometry": self._geometry_seconds, "load": loaded} | report.seconds
         )

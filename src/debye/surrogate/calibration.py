@@ -1,0 +1,168 @@
+"""What a network's certificate rests on: errors against estimates on the validation split, and ranges of the training.
+
+The certificate's estimate of the error is short of it by a factor that hardly differs from sample to sample, and that
+factor is calibrated: of the n logarithms log(error / estimate) on the validation split, the ⌈(n+1)(1-α/2)⌉-th least and
+its mirror image bound that of a further sample of the same distribution with probability of at least 1-α, whatever the
+network (split conformal prediction: V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World, 2005;
+J. Lei et al., J. Am. Stat. Assoc. 113, 2018). Outside of that distribution nothing is promised; what was found on other
+splits is written down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field
+
+from debye.errors import ConfigError, FormatError, explain
+from debye.parameters import Model, Range
+from debye.store import write_text
+
+VERSION = "1"
+NOMINAL = 0.9
+"""Share of samples whose error the interval shall hold."""
+
+FEWEST = 40
+"""Validation samples below which no interval is given: its ends would be the extremes of all."""
+
+
+class Split(Model):
+    """What was found on a split that the calibration has not seen."""
+
+    samples: int
+    coverage: float = Field(description="share of samples whose error lies in the interval")
+    width: float = Field(description="median of upper over lower end")
+    error_median: float = Field(description="median of the true relative L2 error of u")
+    flagged: float = Field(description="share of samples with a flag")
+    coverage_unflagged: float | None = Field(description="coverage of those without a flag; None without any")
+    medium_differs: tuple[str, ...] = ()
+    digest: str = Field(description="digest of the content of the split")
+
+
+class Calibration(Model):
+    """Calibration of one checkpoint, as written beside it."""
+
+    version: str = VERSION
+    checkpoint: str = Field(description="SHA-256 of the checkpoint's file")
+    model: str = Field(description="name of the network")
+    nominal: float = NOMINAL
+    samples: int = Field(description="validation samples")
+    factor: float = Field(description="median of error over estimate")
+    lower: float = Field(description="quantile of error over estimate below the interval")
+    upper: float = Field(description="quantile of error over estimate above the interval")
+    residual_most: float = Field(description="greatest relative residual on the validation split")
+    error_most: float = Field(description="greatest estimate of the error there, calibrated")
+    ranges: dict[str, Range] = Field(description="feature → least and greatest of the training data")
+    validation_digest: str
+    ranges_digest: str = Field(description="digest of the split that the ranges are from")
+    splits: dict[str, Split] = Field(default_factory=dict)
+    code_digest: str
+    source: str
+    date_created: str
+
+
+def conformal(
+    errors: ArrayLike, estimates: ArrayLike, nominal: float = NOMINAL
+) -> tuple[float, float, float]:
+    """Median, lower and upper factor between estimate and error.
+
+    Parameters
+    ----------
+    errors, estimates : array_like, shape (n,)
+        Positive.
+    nominal : float
+        1 - α.
+
+    Returns
+    -------
+    factor, lower, upper : float
+
+    Raises
+    ------
+    ConfigError
+        If there are too few samples, or one has no error or estimate to take the logarithm of.
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in conformal(np.linspace(1.0, 1.2, 100), np.ones(100))]
+    [1.1, 1.01, 1.19]
+    """
+    true, estimated = np.asarray(errors, dtype=float), np.asarray(estimates, dtype=float)
+    if len(true) < FEWEST:
+        raise ConfigError(
+            explain("validation split", f"{len(true)} samples", f"at least {FEWEST}", "give more samples")
+        )
+    if not ((true > 0) & (estimated > 0) & np.isfinite(true) & np.isfinite(estimated)).all():
+        raise ConfigError(
+            explain(
+                "validation split",
+                "a prediction without an error, or with an infinite one",
+                "positive finite errors and estimates",
+                "look at the network's predictions",
+            )
+        )
+    scores = np.sort(true / estimated)
+    rank = math.ceil((len(scores) + 1) * (0.5 + 0.5 * nominal))
+    upper = min(rank, len(scores)) - 1
+    return float(np.median(scores)), float(scores[len(scores) - 1 - upper]), float(scores[upper])
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def beside(checkpoint: Path) -> Path:
+    """Where the calibration of a checkpoint lies.
+
+    Examples
+    --------
+    >>> str(beside(Path("weights/compact.safetensors")))
+    'weights/compact.certificate.json'
+    """
+    return checkpoint.with_name(f"{checkpoint.stem}.certificate.json")
+
+
+def save(calibration: Calibration, path: Path) -> None:
+    """Write a calibration whole or not at all."""
+    write_text(path, calibration.model_dump_json(indent=1) + "\n")
+
+
+def load(checkpoint: Path) -> Calibration | None:
+    """Calibration beside a checkpoint; None if there is no file.
+
+    Raises
+    ------
+    FormatError
+        If the file is none, or that of another checkpoint.
+    """
+    path = beside(checkpoint)
+    remedy = f"run debye certify {checkpoint} again, or delete the file"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        found = " ".join(str(error).split())
+        raise FormatError(explain(str(path), found, "a readable file", remedy)) from None
+    try:
+        calibration = Calibration.model_validate_json(text)
+    except ValueError as error:
+        found = " ".join(str(error).split())[:200]
+        raise FormatError(explain(str(path), found, f"version {VERSION} of a calibration", remedy)) from None
+    current = file_digest(checkpoint)
+    if calibration.checkpoint != current:
+        raise FormatError(
+            explain(
+                str(path),
+                f"the calibration of a checkpoint {calibration.checkpoint[:12]}…",
+                f"that of {checkpoint.name}, {current[:12]}…",
+                remedy,
+            )
+        )
+    return calibration

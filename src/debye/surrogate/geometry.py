@@ -1,0 +1,74 @@
+"""A solute on a grid: what is made of it once for all charge sets, when it is asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from debye.parameters import Grid, Medium
+from debye.physics.algebra import System
+from debye.physics.assembly import Discretisation, discretise_cut
+from debye.physics.cut import Cut, find_cut
+from debye.physics.shapes import Shape
+from debye.surrogate.flags import shape_features
+from debye.threads import one_thread
+
+Floats = NDArray[np.float64]
+
+
+class Geometry:
+    """A solute on the network's grid and in its medium.
+
+    A prediction needs the level set and the certainty that the grid resolves the shape, which the cut simplices give;
+    the certificate needs the discrete equation and its multigrid hierarchy.
+
+    Raises
+    ------
+    GeometryError
+        At first use, if the grid does not resolve the shape, or it leaves the box.
+    """
+
+    def __init__(self, grid: Grid, solute: Shape, medium: Medium) -> None:
+        self.grid = grid
+        self.solute = solute
+        self.medium = medium
+
+    @cached_property
+    def cut(self) -> Cut:
+        """The cut simplices; finding them is what looks whether the grid resolves the shape."""
+        with one_thread():
+            return find_cut(self.grid, self.solute)
+
+    @property
+    def level_set(self) -> Floats:
+        """Level set at the nodes, shape (cells+1,)*dim, Å."""
+        return self.cut.level_set.reshape(self.grid.shape)
+
+    @cached_property
+    def discretisation(self) -> Discretisation:
+        """The discrete equation."""
+        with one_thread():
+            return discretise_cut(self.cut, self.medium, "auto")
+
+    @cached_property
+    def system(self) -> System:
+        """Its algebra."""
+        with one_thread():
+            return System(self.discretisation)
+
+    @cached_property
+    def edge(self) -> Floats:
+        """Places of the nodes on the box, shape (boundary nodes, dim), Å."""
+        return self.grid.points()[~self.discretisation.interior]
+
+    @cached_property
+    def features(self) -> dict[str, float]:
+        """Size and roughness of the solute, see `debye.surrogate.flags`."""
+        return shape_features(self.level_set[None], self.grid)[0]
+
+    def forget(self) -> None:
+        """Let go of equation and hierarchy; they are made again where they are asked for."""
+        for name in ("discretisation", "system", "edge"):
+            self.__dict__.pop(name, None)

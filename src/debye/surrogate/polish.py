@@ -1,0 +1,63 @@
+"""From a prediction to the solver's answer, and what the prediction saved beside a start from zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from debye.parameters import Solver
+from debye.physics.algebra import Report
+from debye.physics.solution import Solution
+from debye.physics.solve import prepare
+
+if TYPE_CHECKING:
+    from debye.surrogate.prediction import Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Polished:
+    """A solution that started from a prediction, beside one that started from zero.
+
+    Attributes
+    ----------
+    solution : Solution
+        From the prediction; its report counts its work.
+    cold : Report
+        Of a start from zero on the same prepared geometry, run right after.
+    seconds : float
+        What the prediction itself took.
+    """
+
+    solution: Solution
+    cold: Report
+    seconds: float
+
+    def __str__(self) -> str:
+        """One line for a person; times without the set-up of geometry and multigrid, which both starts share."""
+        cost = f"prediction itself {1e3 * self.seconds:.1f} ms"
+        return f"cold start: {_work(self.cold)}; from the prediction: {_work(self.solution.report)}; {cost}"
+
+
+def _work(report: Report) -> str:
+    steps, count = report.newton_steps, sum(report.cg_iterations)
+    return (
+        f"{steps} Newton step{'s' * (steps != 1)}, {count} CG iteration{'s' * (count != 1)}, "
+        f"{1e3 * report.seconds['iterate']:.2f} ms"
+    )
+
+
+def polish(prediction: Prediction, rtol: float | None, solver: Solver | None) -> Solution:
+    """See `Prediction.polish`."""
+    problem = prediction.problem
+    return prepare(problem, solver).solve(problem.charges, rtol, guess=prediction.regular.ravel())
+
+
+def polished(prediction: Prediction, rtol: float | None, solver: Solver | None) -> Polished:
+    """See `Prediction.polish`, with `compare`."""
+    problem = prediction.problem
+    prepared = prepare(problem, solver)
+    # Set-up and first calls are to burden neither of the two.
+    prepared.solve(problem.charges, rtol, check=False)
+    solution = prepared.solve(problem.charges, rtol, guess=prediction.regular.ravel())
+    cold = prepared.solve(problem.charges, rtol, check=False)
+    return Polished(solution, cold.report, prediction.seconds)
