@@ -8,21 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 import xarray as xr
 
 from debye.errors import ConfigError, explain
-from debye.learning import checkpoint
-from debye.learning.batch import Batch
-from debye.learning.predict import regular_potential
-from debye.learning.shipped import MOST_SOLVENT, predict_problem, shipped
 from debye.parameters import Grid, Medium
-from debye.physics.assembly import discretise
 from debye.physics.problem import Problem
+from debye.physics.solution import Solution
 from debye.physics.solve import solve
-from debye.physics.unsolved import unsolved
 from debye.serve.fields import Field
+from debye.surrogate.certificate import Certificate
+from debye.surrogate.prediction import Prediction
+from debye.surrogate.surrogate import Surrogate
 
 
 @dataclass(frozen=True)
@@ -57,50 +53,79 @@ class Answers:
     """
 
     def __init__(self, model: Path | None = None) -> None:
-        self.file = model or shipped()
-        self.record, self.network = checkpoint.load(self.file)
-        if self.record.grid.dim != 2:
+        self.surrogate = Surrogate.load(model)
+        if self.grid.dim != 2:
             raise ConfigError(explain("model", "a network for 3-D", "one for 2-D", "name another one"))
 
     @property
     def name(self) -> str:
         """Name of the network."""
-        return self.record.name
+        return self.surrogate.name
 
     @property
     def grid(self) -> Grid:
         """Grid of the network, and so of the page."""
-        return self.record.grid
+        return self.surrogate.grid
 
     @property
     def medium(self) -> Medium:
         """Medium that the network was trained in."""
-        return self.record.medium
+        return self.surrogate.medium
 
     def predict(self, problem: Problem) -> Answer:
-        """The network's answer."""
+        """The network's answer; in another medium with a warning.
+
+        Raises
+        ------
+        ConfigError
+            If the network cannot be asked: for linear ions, or in a medium of another kind.
+        """
         start = time.perf_counter()
-        level = discretise(problem.grid, problem.solute, problem.medium, "auto").cut.level_set
-        level = level.reshape(1, *problem.grid.shape)
-        fields = [np.zeros_like(level), level, problem.charges.positions[None], problem.charges.values[None]]
-        batch = Batch(*(torch.from_numpy(np.array(one)) for one in fields))
-        encoding = replace(self.record.encoding(), medium=problem.medium)
-        regular, _ = regular_potential(batch, self.network, encoding)
-        field = Field(problem.grid, regular[0], level[0], problem.charges, problem.medium)
+        # A transfer to a GPU takes longer than one sample does.
+        found = self.surrogate.predict(problem, "cpu", any_medium=True)
         seconds = time.perf_counter() - start
-        data = lambda: predict_problem(self.file, unsolved(problem), problem.boundary, "cpu", True)  # noqa: E731
-        return Answer(problem, field, "network", seconds, (), (), data)
+        field = _field(found)
+        facts, warnings = certified(found.certificate) if found.certificate is not None else ((), ())
+        return Answer(problem, field, "network", seconds, facts, warnings, found.to_dataset)
 
     def solve(self, problem: Problem) -> Answer:
-        """The solver's answer."""
+        """The solver's answer, with its set-up.
+
+        Raises
+        ------
+        SolveError
+            If it did not converge.
+        """
         start = time.perf_counter()
-        solution = solve(problem)
+        found = solve(problem)
         seconds = time.perf_counter() - start
-        field = Field(problem.grid, solution.regular, solution.level_set, problem.charges, problem.medium)
-        report = solution.report
+        field = _field(found)
+        report = found.report
         facts = (
+            ("verdict", report.outcome),
             ("relative residual", f"{report.relative_residual:.1e}"),
-            ("Newton steps", str(report.newton_steps)),
-            ("reaction energy", f"{solution.reaction_energy:.4g} kT/Å"),
+            ("Newton steps, CG iterations", f"{report.newton_steps}, {sum(report.cg_iterations)}"),
+            ("reaction energy", f"{found.reaction_energy:.4g} kT/Å"),
         )
-        return Answer(problem, field, "solver", seconds, facts, report.warnings, solution.to_dataset)
+        return Answer(problem, field, "solver", seconds, facts, report.warnings, found.to_dataset)
+
+
+def _field(found: Prediction | Solution) -> Field:
+    problem = found.problem
+    return Field(
+        problem.grid, found.regular, found.level_set, problem.charges, problem.medium, found.evaluate
+    )
+
+
+def certified(certificate: Certificate) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """A certificate in words: facts, and what is out of the ordinary."""
+    facts = [("relative residual", f"{certificate.relative_residual:.2g}")]
+    if certificate.error_estimate is None or certificate.error_interval is None:
+        facts.append(("error of u, not calibrated", f"{100 * certificate.uncalibrated:.2g} %"))
+    else:
+        low, high = (100 * end for end in certificate.error_interval)
+        facts += [
+            ("relative L2 error of u, estimated", f"{100 * certificate.error_estimate:.2g} %"),
+            (f"its interval, {100 * (certificate.nominal or 0):g} %", f"{low:.2g} to {high:.2g} %"),
+        ]
+    return tuple(facts), certificate.flags

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 
 from debye.errors import ConfigError, explain
 
@@ -77,8 +76,7 @@ def _value(value: object, kind: type) -> int | float | str:
         return value
     if kind is INDEX and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1000:
         return value
-    if kind is NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = float(value)
-        if math.isfinite(number):
-            return number
+    # Not NaN either, and no integer too long for a float.
+    if kind is NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9:
+        return float(value)
     raise ValueError("a value of the wrong kind")

@@ -101,7 +101,7 @@ class Desk:
 
     def _existing(self, what: str, number: int, count: int) -> int:
         if number >= count:
-            raise ConfigError(explain(what, f"number {number + 1}", f"one of {count}", "load the page again"))
+            raise ConfigError(explain(what, f"number {number}", f"0 to {count - 1}", "load the page again"))
         return number
 
     def _one_of(self, what: str, value: str, names: tuple[str, ...]) -> str:

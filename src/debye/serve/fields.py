@@ -1,12 +1,14 @@
 """What the picture shows of a potential: values between the nodes, isolines, a colour scale that holds still.
 
 Between nodes w is interpolated and the Coulomb part added in closed form, so that the peak at a charge is where the
-charge is, on no node. In cells that the interface crosses, where w jumps, u itself is interpolated.
+charge is, on no node. In cells that the interface crosses, where w jumps and u has a kink, the immersed elements of the
+solver are evaluated, for a network's answer too: interpolated, u would be wrong there by kT/e.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +40,8 @@ class Field:
     """(cells+1, cells+1), negative in the solute."""
     charges: PointCharges
     medium: Medium
+    evaluate: Callable[[Floats], Floats]
+    """U at points (n, 2), with immersed elements."""
 
     @cached_property
     def inside(self) -> NDArray[np.bool_]:
@@ -60,12 +64,13 @@ class Field:
         weights = np.stack([(1 - s) * (1 - t), (1 - s) * t, s * (1 - t), s * t])
         low = cell @ np.array([self.grid.cells + 1, 1])
         corners = low + np.array([0, 1, self.grid.cells + 1, self.grid.cells + 2])[:, None]
-        deep = self.inside.ravel()[corners].all(axis=0)
-        u = np.clip(self.potential, -HUGE, HUGE).ravel()
-        found = (weights * u[corners]).sum(axis=0)
-        w = self.regular.ravel()[corners[:, deep]]
-        found[deep] = (weights[:, deep] * w).sum(axis=0)
+        inside = self.inside.ravel()[corners]
+        deep, cut = inside.all(axis=0), inside.any(axis=0)
+        cut &= ~deep
+        found = (weights * self.regular.ravel()[corners]).sum(axis=0)
         found[deep] += coulomb_potential(points[deep], self.charges, self.medium)
+        if cut.any():
+            found[cut] = self.evaluate(points[cut])
         return np.clip(found, -HUGE, HUGE)
 
     @cached_property

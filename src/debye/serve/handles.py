@@ -47,7 +47,7 @@ def handles(solute: Solute) -> list[tuple[str, float, float]]:
     [('centre', 1.0, 0.0), ('radius', 9.0, 0.0)]
     """
     if isinstance(solute, Molecule):
-        return [(f"atom {number + 1}", *place) for number, place in enumerate(_pairs(solute.centers))]
+        return [(f"atom {number}", *place) for number, place in enumerate(_pairs(solute.centers))]
     x, y = solute.center
     found = [("centre", x, y)]
     if isinstance(solute, Ball):

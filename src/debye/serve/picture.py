@@ -154,7 +154,11 @@ def _map(grid: Grid, points: int, colours: str, title: str, name: str) -> tuple[
     source = _source({"image": [np.zeros((2, 2), np.float32)]}, f"{name} image")
     shown.image("image", x=low, y=low, dw=edge, dh=edge, source=source, color_mapper=mapper)
     shown.add_layout(
-        ColorBar(color_mapper=mapper, title=title, height=12, background_fill_color=None, padding=6), "above"
+        ColorBar(
+            color_mapper=mapper, title=title, title_text_font_style="normal", height=12, padding=6,
+            background_fill_color=None,
+        ),
+        "above",
     )  # fmt: skip
     return shown, source, mapper
 

@@ -27,6 +27,8 @@ log = logging.getLogger("debye")
 LOOPBACK = "127.0.0.1"
 MOST_SESSIONS = 8
 """Pages open at a time; each holds two fields and its pictures, some megabytes."""
+UNUSED = 5000
+"""Milliseconds after which a page that is closed, or was never opened in full, is forgotten."""
 LARGEST_MESSAGE = 64 * 1024
 """Bytes of a message from a browser; the page's own are smaller by far."""
 
@@ -72,6 +74,7 @@ def serve(
             "encryption; leave --host out to serve this machine alone", host,
         )  # fmt: skip
     # Loops are compiled or read from disk now, not under the user's first drag.
+    log.info("debye serve: getting ready; the first time takes a minute")
     _warm_up(answers)
     log.info("debye serve: %s (Ctrl-C ends it)", address)
     if browser:
@@ -85,7 +88,7 @@ def serve(
 
 
 def start(answers: Answers, drawing: Drawing, host: str, port: int) -> Server:
-    """Server that listens, and answers once its loop runs.
+    """Server that listens, and answers once its loop runs; `stop` ends it.
 
     Raises
     ------
@@ -103,12 +106,15 @@ def start(answers: Answers, drawing: Drawing, host: str, port: int) -> Server:
 
     try:
         port = port or _free_port(host)
-        return Server(
+        server = Server(
             {"/": Application(FunctionHandler(open_page))},
             address=host,
             port=port,
             # Pages of other sites may not talk to this server, whatever name they give it.
             allow_websocket_origin=_origins(host, port),
+            # A closed page makes room for another one soon.
+            unused_session_lifetime_milliseconds=UNUSED,
+            check_unused_sessions_milliseconds=1000,
             websocket_max_message_size=LARGEST_MESSAGE,
             http_server_kwargs={"max_buffer_size": LARGEST_MESSAGE, "max_body_size": LARGEST_MESSAGE},
         )
@@ -116,6 +122,9 @@ def start(answers: Answers, drawing: Drawing, host: str, port: int) -> Server:
         found = error.strerror or str(error)
         remedy = "choose another --port (0: a free one) or --host"
         raise ConfigError(explain(f"{host}:{port}", found, "an address to listen on", remedy)) from None
+    # From now on closed pages are forgotten.
+    server.start()
+    return server
 
 
 def is_loopback(host: str) -> bool:

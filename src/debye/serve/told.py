@@ -62,9 +62,10 @@ def _places(desk: Desk) -> dict[str, list[tuple[float, float]]]:
 
 def _options(desk: Desk) -> dict[str, list[str]]:
     """What can be selected."""
-    charges = enumerate(desk.drawing.charges, start=1)
+    # Counted from 0, as in messages and in the problem's file.
+    charges = enumerate(desk.drawing.charges)
     return {
-        "charge": [f"{number}: {charge.q:+.3g} e/Å" for number, charge in charges],
+        "charge": [f"charge {number}: {charge.q:+.3g} e/Å" for number, charge in charges],
         "handle": [name for name, _, _ in handles(desk.drawing.solute)],
     }
 

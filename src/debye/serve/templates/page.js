@@ -48,7 +48,10 @@
     root.classList.toggle("stale", told.stale);
     place("atoms").hidden = told.family !== "molecule";
     place("key_solved").hidden = !told.solved || told.values.source !== "network";
-    place("compared").hidden = !told.solved;
+    const compared = place("compared");
+    const fresh = compared.hidden && told.solved;
+    compared.hidden = !told.solved;
+    if (fresh) compared.scrollIntoView({ block: "nearest" });
     root.dataset.number = told.number;
     root.dataset.milliseconds = told.milliseconds;
   };
