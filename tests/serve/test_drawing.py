@@ -3,9 +3,29 @@
 import numpy as np
 import pytest
 
-from debye import Ball, ChargeError, ConfigError, Ellipsoid, Grid, Molecule, Star, load_problem
+from debye import (
+    Ball,
+    ChargeError,
+    ConfigError,
+    Ellipsoid,
+    Grid,
+    Molecule,
+    PointCharges,
+    Problem,
+    Star,
+    load_problem,
+)
 from debye.serve.drawing import FAMILIES, MOST_ATOMS, MOST_CHARGES, Charge, Drawing, as_yaml, from_problem
-from debye.serve.handles import dragged, first_of, handles, radii, star_of, with_atom, with_radius, without_atom
+from debye.serve.handles import (
+    dragged,
+    first_of,
+    handles,
+    radii,
+    star_of,
+    with_atom,
+    with_radius,
+    without_atom,
+)
 from debye.serve.outlines import outline
 
 GRID = Grid(cells=64, half_width=16.0)
@@ -126,11 +146,10 @@ def test_a_drawing_may_be_wrong_and_says_so():
 
 
 def test_what_cannot_be_drawn_is_refused():
-    from debye import PointCharges, Problem
-
     charges = PointCharges([[0.0, 0.0]], [0.1])
     with pytest.raises(ConfigError, match="boundary"):
         from_problem(Problem(GRID, first_of("ball"), charges, boundary="zero"))
+    grid, middle = Grid(cells=16, half_width=8.0, dim=3), [0.0, 0.0, 0.0]
+    spatial = Problem(grid, Ball(middle, 4.0), PointCharges([middle], [0.1]))
     with pytest.raises(ConfigError, match="2-D"):
-        ball = Ball((0.0, 0.0, 0.0), 4.0)
-        from_problem(Problem(Grid(cells=16, half_width=8.0, dim=3), ball, PointCharges([[0.0] * 3], [0.1])))
+        from_problem(spatial)

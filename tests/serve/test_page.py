@@ -250,7 +250,17 @@ def test_all_of_it_by_keyboard(shown):
         reached.append(page.evaluate("document.activeElement.id"))
         if reached[-1] == "charge_q":
             break
-    expected = ["picture", "family", "handle", "handle_x", "handle_y", "charge", "charge_x", "charge_y", "charge_q"]
+    expected = [
+        "picture",
+        "family",
+        "handle",
+        "handle_x",
+        "handle_y",
+        "charge",
+        "charge_x",
+        "charge_y",
+        "charge_q",
+    ]
     assert [one for one in reached if one] == expected
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("input, select, button")]
@@ -259,7 +269,9 @@ def test_all_of_it_by_keyboard(shown):
     assert nameless == []
     page.keyboard.press("Control+a")
     window.after(lambda: page.keyboard.type("-0.09"))
-    page.wait_for_function("() => document.getElementById('charge').selectedOptions[0].text.includes('-0.09')")
+    page.wait_for_function(
+        "() => document.getElementById('charge').selectedOptions[0].text.includes('-0.09')"
+    )
     assert (window.image() < -20.0).sum() > 1.5 * (before < -20.0).sum()
     # The picture itself takes arrow keys.
     page.focus("#picture")

@@ -77,6 +77,11 @@ def _value(value: object, kind: type) -> int | float | str:
     if kind is INDEX and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1000:
         return value
     # Not NaN either, and no integer too long for a float.
-    if kind is NUMBER and isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9:
+    if (
+        kind is NUMBER
+        and isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) < 1e9
+    ):
         return float(value)
     raise ValueError("a value of the wrong kind")

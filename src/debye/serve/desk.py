@@ -112,7 +112,9 @@ class Desk:
     def _molecule(self) -> Molecule:
         solute = self.drawing.solute
         if not isinstance(solute, Molecule):
-            raise ConfigError(explain("atoms", f"a {self.drawing.family}", "a molecule", "choose that family"))
+            raise ConfigError(
+                explain("atoms", f"a {self.drawing.family}", "a molecule", "choose that family")
+            )
         return solute
 
     def _family(self, name: str) -> None:
@@ -174,7 +176,8 @@ class Desk:
     def _line(self, end: int, x: float, y: float) -> None:
         self._existing("end of the line", end, 2)
         ends = list(self.line)
-        ends[2 * end : 2 * end + 2] = (bounded(axis, value, -self.reach, self.reach) for axis, value in zip("xy", (x, y)))
+        ends[2 * end] = bounded("x", x, -self.reach, self.reach)
+        ends[2 * end + 1] = bounded("y", y, -self.reach, self.reach)
         if ends[:2] == ends[2:]:
             raise ConfigError(explain("line", "two ends in one place", "two places", "move one end"))
         self.line = (ends[0], ends[1], ends[2], ends[3])

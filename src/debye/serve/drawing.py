@@ -151,7 +151,9 @@ def from_problem(problem: Problem) -> Drawing:
             explain("problem", "a solute that cannot be drawn", "a shape of Debye's in 2-D", "solve it")
         )
     if problem.boundary != "debye-huckel":
-        raise ConfigError(explain("boundary", problem.boundary, "debye-huckel", "solve it with `debye solve`"))
+        raise ConfigError(
+            explain("boundary", problem.boundary, "debye-huckel", "solve it with `debye solve`")
+        )
     if isinstance(problem.solute, Molecule) and len(problem.solute.radii) > MOST_ATOMS:
         found = len(problem.solute.radii)
         raise ConfigError(explain("atoms", found, f"at most {MOST_ATOMS}", "solve it with `debye solve`"))
@@ -177,7 +179,7 @@ def bounded(name: str, value: object, low: float, high: float) -> float:
     return number
 
 
-def _keys(solute: Solute) -> tuple[str, ...]:
+def _keys(solute: object) -> tuple[str, ...]:
     return {
         "Ball": ("center", "radius"),
         "Ellipsoid": ("center", "semi_axes", "angle"),

@@ -71,7 +71,7 @@ class Field:
         found[deep] += coulomb_potential(points[deep], self.charges, self.medium)
         if cut.any():
             found[cut] = self.evaluate(points[cut])
-        return np.clip(found, -HUGE, HUGE)
+        return np.asarray(np.clip(found, -HUGE, HUGE))
 
     @cached_property
     def picture(self) -> Floats:
@@ -115,7 +115,7 @@ def levels(limit: float) -> list[float]:
     return [round(top * step, 12) for step in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0) if top * step < limit]
 
 
-def isolines(field: Floats, axis: Floats, at: list[float]) -> dict[str, Floats]:
+def isolines(field: Floats, axis: Floats, at: list[float]) -> dict[str, NDArray[np.float32]]:
     """Isolines of a picture as one line with gaps: columns x and y.
 
     Parameters

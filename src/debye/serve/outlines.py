@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from bokeh.plotting import contour
@@ -18,8 +19,9 @@ POINTS = 241
 """Points of an outline that has a formula, and of the grid along each axis on which a molecule's is found."""
 
 
+@lru_cache(maxsize=16)
 def outline(solute: Solute, reach: float) -> tuple[Floats, Floats]:
-    """Outline of a solute, x and y with NaN between parts.
+    """Outline of a solute, x and y with NaN between parts; kept, for a charge is dragged in one solute.
 
     Parameters
     ----------

@@ -40,7 +40,9 @@ def page(document: Document, answers: Answers) -> None:
 
 def full(document: Document, most: int) -> None:
     """Say that there is no room for another session."""
-    text = f"debye serve: {most} pages are open already, the most it serves; close one and load this one again."
+    text = (
+        f"debye serve: {most} pages are open already, the most it serves; close one and load this one again."
+    )
     document.title = TITLE
     document.template = Environment(autoescape=True).from_string(
         '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{{ title }}</title>'

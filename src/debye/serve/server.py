@@ -162,7 +162,9 @@ def _read(path: Path, answers: Answers) -> Drawing:
     problem = load_problem(path)
     if problem.grid != answers.grid:
         raise ConfigError(
-            explain(f"{path}: grid", problem.grid, f"{answers.grid} of the network", "change the problem's grid")
+            explain(
+                f"{path}: grid", problem.grid, f"{answers.grid} of the network", "change the problem's grid"
+            )
         )
     return from_problem(problem)
 

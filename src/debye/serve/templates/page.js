@@ -3,7 +3,7 @@
   const place = (id) => document.getElementById(id);
   const root = document.documentElement;
   const queue = new Map();
-  let told = null, ask, tell, busy = false, sent = 0, drag = null, view, sources;
+  let told = null, ask, tell, busy = false, sent = 0, drag = null, late, view, sources;
 
   // One message at a time: what is dragged while the server works is sent when it is done, the newest place only.
   const send = (command, key = command[0]) => {
@@ -14,6 +14,7 @@
   const flush = () => {
     if (busy || !queue.size || !ask) return;
     busy = true;
+    late = setTimeout(() => say("page: found no answer for 20 s, expected one; look whether debye serve still runs, and load the page again"), 20000);
     // Numbered, for Bokeh sends nothing that equals the last.
     ask.data = { text: [JSON.stringify([...queue.values()])], number: [++sent] };
     queue.clear();
@@ -26,6 +27,11 @@
   };
   const list = (parent, rows, make) => parent.replaceChildren(...rows.flatMap(make));
   const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+  const say = (text) => {
+    const message = place("message");
+    if (message.textContent !== text) message.textContent = text;
+    message.hidden = !text;
+  };
   const show = () => {
     for (const [name, names] of Object.entries(told.options)) {
       const select = place(name);
@@ -42,9 +48,7 @@
     list(place("facts"), told.facts, ([name, value]) => [element("dt", name), element("dd", value)]);
     list(place("warnings"), told.warnings, (text) => [element("li", text)]);
     place("served").textContent = `${Math.round(told.milliseconds)} ms`;
-    const message = place("message");
-    if (message.textContent !== told.message) message.textContent = told.message;
-    message.hidden = !told.message;
+    say(told.message);
     root.classList.toggle("stale", told.stale);
     place("atoms").hidden = told.family !== "molecule";
     place("key_solved").hidden = !told.solved || told.values.source !== "network";
@@ -66,6 +70,7 @@
   const listen = () => {
     told = JSON.parse(tell.get("text")[0]);
     busy = false;
+    clearTimeout(late);
     restore();
     show();
     if (told.file) save(told.file);
@@ -149,10 +154,14 @@
     const number = (name) => Number(place(name).value);
     const on = (name, make) => {
       for (const one of [place(name), place(`${name}_slider`)].filter(Boolean)) {
-        one.addEventListener("input", () => {
+        const ask = () => {
           const command = make(one.type === "number" || one.type === "range" ? one.valueAsNumber : one.value);
           if (command.every((part) => part === part)) send(command, `${command[0]} ${name}`);
-        });
+        };
+        // On the way to 310 nobody means 3: what is out of its range is asked only when it stays.
+        const outside = () => one.validity.rangeUnderflow || one.validity.rangeOverflow;
+        one.addEventListener("input", () => outside() || ask());
+        one.addEventListener("change", () => outside() && ask());
         // What was refused gives way to what holds.
         one.addEventListener("blur", () => set(one, told.values[name]));
       }
