@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,27 @@ def differ(**paths: Path | None) -> None:
         for other in list(given)[: list(given).index(name)]:
             if given[other] == path:
                 raise ConfigError(explain(name, path, f"another file than {other}", "choose another name"))
+
+
+def named_files(option: str, given: Sequence[str]) -> dict[str, Path]:
+    """Files that an option names, as `NAME=FILE`.
+
+    Raises
+    ------
+    ConfigError
+        If one is not of that form, or a name stands twice.
+
+    Examples
+    --------
+    >>> named_files("test", ["molecules=data/molecules.nc"])
+    {'molecules': PosixPath('data/molecules.nc')}
+    """
+    files: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise ConfigError(explain(f"--{option}", repr(text), "NAME=FILE", "write it so"))
+        if name in files:
+            raise ConfigError(explain(f"--{option}", f"{name} twice", "each name once", "rename one"))
+        files[name] = Path(path)
+    return files

@@ -106,7 +106,7 @@ def plan(
 
 
 @cli.command()
-@click.argument("what", type=FILE)
+@click.argument("what", type=FILE, nargs=-1, required=True)
 @click.option(
     "--model", type=FILE, help="checkpoint.safetensors of a training; without it the package's own network."
 )
@@ -114,39 +114,63 @@ def plan(
 @click.option(
     "--any-medium",
     is_flag=True,
-    help="Take data in another medium than the network was trained in, with ions of the same kind.",
+    help="Take a medium that no scaling takes to the network's, with ions of the same kind.",
 )
 @click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
-def predict(what: Path, model: Path | None, device: str, any_medium: bool, out: Path) -> None:
-    """Predict the potential of every sample of a data set, or of the problem in a YAML file.
+@click.option("--plot", type=TARGET, help="Also draw the potential of a single problem: PNG, PDF or SVG.")
+@click.option(
+    "--polish",
+    type=float,
+    metavar="RTOL",
+    help="Problems: go on from the prediction to the solver's answer, and say what the prediction saved.",
+)
+@click.option(
+    "--certificate/--no-certificate",
+    default=True,
+    show_default=True,
+    help="Problems: say how wrong each prediction is.",
+)
+@click.option("--certify", is_flag=True, help="A data set: say so of each sample.")
+def predict(
+    what: tuple[Path, ...],
+    model: Path | None,
+    device: str,
+    any_medium: bool,
+    out: Path,
+    plot: Path | None,
+    polish: float | None,
+    certificate: bool,
+    certify: bool,
+) -> None:
+    """Predict the potential of problems, or of every sample of a data set.
 
-    WHAT is a data set, or a problem as for `debye solve`. How wrong a prediction may be, no one says yet: the model
-    card and the leaderboard tell how wrong they were on test sets.
+    WHAT is one data set, or one or several problems as for `debye solve`, on one grid, which become the samples of one
+    file. Of each problem a line says the residual of the discrete equation and the error with its interval.
     """
-    from debye.learning.predict import predict_dataset
-    from debye.learning.shipped import MOST_SOLVENT, predict_problem, shipped
+    from debye.learning.shipped import shipped
+    from debye.surrogate.command import predict_problems, predict_samples, require_one_kind
 
-    differ(what=what, model=model, out=out)
+    differ(**{f"what {number}": path for number, path in enumerate(what)}, model=model, out=out, plot=plot)
     checkpoint = shipped() if model is None else model
-    if what.suffix in (".yaml", ".yml"):
-        from debye.physics.problem import load_problem
-        from debye.physics.unsolved import unsolved
-        from debye.store import write
-
-        problem = load_problem(what)
+    if require_one_kind(what, certify=certify, plot=plot, polish=polish, certificate=certificate):
         with only_writer(out):
-            predicted = predict_problem(checkpoint, unsolved(problem), problem.boundary, device, any_medium)
-            write(predicted, out)
-        highest = predicted.attrs["solvent_potential_max"]
-        if highest > MOST_SOLVENT:
-            click.echo(
-                f"{out}: warning: {highest:.1f} kT/e in the solvent, expected at most {MOST_SOLVENT:g}: beyond, the "
-                "package's network was useless on some test samples; solve the problem",
-                err=True,
-            )
+            predict_samples(checkpoint, what[0], out, device, any_medium, certify)
         return
     with only_writer(out):
-        predict_dataset(checkpoint, what, out, device=device, any_medium=any_medium)
+        lines, warnings = predict_problems(
+            checkpoint,
+            what,
+            out,
+            device,
+            any_medium=any_medium,
+            plot=plot,
+            polish=polish,
+            certificate=certificate,
+        )
+    for line in lines:
+        click.echo(line)
+    for warning in warnings:
+        click.echo(warning, err=True)
 
 
 @cli.command()

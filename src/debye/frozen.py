@@ -22,7 +22,7 @@ from debye.networks import Network
 from debye.parameters import Grid, Medium, Model, Name, Solver
 from debye.provenance import code_digest, library_versions
 
-Layer = Literal["physics", "learning", "analysis"]
+Layer = Literal["physics", "learning", "surrogate", "analysis"]
 
 
 class Frozen(Model):
@@ -181,6 +181,12 @@ class NetworkSlice(Frozen):
     network: Network
 
 
+class CertificateSlice(Frozen):
+    """What the certificate of a network depends on beside checkpoint and data: the solver, and how it is calibrated."""
+
+    layer: ClassVar[Layer | None] = "surrogate"
+
+
 class AnalysisSlice(Frozen):
     """What the error analysis depends on beside predictions and labels."""
 
@@ -235,9 +241,9 @@ def slices(config: Config) -> dict[str, Frozen]:
     -------
     dict
         Name → slice; the name is the path of the file below `results/frozen/`, without `.json`:
-        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `solver_cost`, `models/{model}`, `analysis`,
-        `leaderboard`, `penalty/{geometry}`, `penalty`, `report`; with an ablation `ablation/{variant}/seed{seed}` and
-        `ablation`.
+        `shards/{split}/{geometry}`, `merge/{split}`, `floor`, `solver_cost`, `models/{model}`, `certificate`,
+        `analysis`, `leaderboard`, `penalty/{geometry}`, `penalty`, `report`; with an ablation
+        `ablation/{variant}/seed{seed}` and `ablation`.
     """
     physics, learning, analysis = code_digest("physics"), code_digest("learning"), code_digest("analysis")
 
@@ -266,6 +272,7 @@ def slices(config: Config) -> dict[str, Frozen]:
     frozen["solver_cost"] = SolverCostSlice(code=physics, equation=equation(config.medium))
     for model, network in config.models.items():
         frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)
+    frozen["certificate"] = CertificateSlice(code=code_digest("surrogate"))
     frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)
     frozen["leaderboard"] = LeaderboardSlice(
         code=analysis,

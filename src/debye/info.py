@@ -139,4 +139,7 @@ def _slice(path: Path) -> str:
         raise FormatError(
             explain(str(path), "no JSON mapping", "a frozen slice or summary", "check the path")
         )
-    return _lines(f"{path}: {'frozen slice of a configuration' if 'code' in content else 'JSON'}", content)
+    kind = "frozen slice of a configuration" if "code" in content else "JSON"
+    if path.name.endswith(".certificate.json"):
+        kind = "calibration of a network's certificates"
+    return _lines(f"{path}: {kind}", content)

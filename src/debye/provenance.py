@@ -40,10 +40,13 @@ GROUND = (
     "merging.py",
 )
 """What every layer stands on; every sample passes through `progress.py` and `workers.py`. `cli.py`, `stages.py`,
-`arguments.py`, `ending.py`, `locks.py`, `preflight.py`, `placement.py`, `cluster.py`, `worker_jobs.py`, `info.py` and
-`planning` decide nothing. What `ablation.py` decides stands in the slices as a whole: its networks, its splits."""
+`arguments.py`, `ending.py`, `locks.py`, `preflight.py`, `placement.py`, `cluster.py`, `worker_jobs.py`, `info.py`,
+`planning` and `serve` decide nothing. What `ablation.py` decides stands in the slices as a whole: its networks, its splits."""
 
-LAYERS = ("physics", "learning", "analysis")
+LAYERS = ("physics", "learning", "surrogate", "analysis")
+
+BELOW: dict[str, tuple[str, ...]] = {"surrogate": ("physics", "learning")}
+"""Layers that another one stands on."""
 
 ALSO: dict[str | None, tuple[str, ...]] = {"learning": ("networks.py",)}
 """Modules beside a layer that only this layer looks into."""
@@ -52,6 +55,7 @@ LIBRARIES: dict[str | None, tuple[str, ...]] = {
     None: ("numpy", "xarray", "netCDF4"),
     "physics": ("numpy", "scipy", "numba", "pyamg"),
     "learning": ("numpy", "torch"),
+    "surrogate": ("numpy", "scipy", "numba", "pyamg", "torch"),
     "analysis": ("numpy", "xarray"),
 }
 """What each layer computes with (None: the ground). Another version may give other numbers."""
@@ -107,7 +111,7 @@ def library_versions(layer: str | None = None) -> dict[str, str]:
 
     Parameters
     ----------
-    layer : {"physics", "learning", "analysis"} or None
+    layer : {"physics", "learning", "surrogate", "analysis"} or None
         None for the ground alone (merge).
     """
     return {name: library_version(name) for name in LIBRARIES[layer]}
@@ -184,7 +188,7 @@ def code_digest(layer: str | None = None, root: Path = PACKAGE) -> str:
 
     Parameters
     ----------
-    layer : {"physics", "learning", "analysis"} or None
+    layer : {"physics", "learning", "surrogate", "analysis"} or None
         None for the ground alone (merge).
     root : Path
         Folder of the package; another one only in tests.
@@ -195,8 +199,8 @@ def code_digest(layer: str | None = None, root: Path = PACKAGE) -> str:
         First 16 hexadecimal digits of a SHA-256. Comments and docstrings do not count.
     """
     paths = [root / name for name in GROUND]
-    if layer is not None:
-        paths += [root / name for name in ALSO.get(layer, ())] + sorted((root / layer).rglob("*"))
+    for one in () if layer is None else (*BELOW.get(layer, ()), layer):
+        paths += [root / name for name in ALSO.get(one, ())] + sorted((root / one).rglob("*"))
     digest = hashlib.sha256()
     for path in paths:
         if path.suffix == ".py":

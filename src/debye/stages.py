@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from debye.arguments import DASK, DEVICES, FILE, TARGET, differ
+from debye.arguments import DASK, DEVICES, FILE, TARGET, differ, named_files
 from debye.ending import say
 from debye.locks import only_writer
 
@@ -129,6 +129,46 @@ def cost(checkpoint: Path, dataset: Path, device: str, out: Path) -> None:
     differ(checkpoint=checkpoint, dataset=dataset, out=out)
     with only_writer(out):
         write_cost(checkpoint, dataset, out, device=device)
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("--frozen", type=FILE, help="Frozen slice of the certificate; the workflow gives it.")
+@click.option("--validation", type=FILE, required=True, help="Split that the interval is calibrated on.")
+@click.option("--train", "train_split", type=FILE, help="Split that the ranges of the inputs are from.")
+@click.option(
+    "--test",
+    "tests",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Split on which coverage and width of the interval are measured; may be given several times.",
+)
+@click.option("--device", type=DEVICES, default="auto", show_default=True, help="auto: one GPU, or the CPU.")
+@click.option("-o", "--out", type=TARGET, required=True, help="JSON file to write.")
+def certify(
+    checkpoint: Path,
+    frozen: Path | None,
+    validation: Path,
+    train_split: Path | None,
+    tests: tuple[str, ...],
+    device: str,
+    out: Path,
+) -> None:
+    """Calibrate the certificate of a network's predictions, and measure on test splits what it is worth.
+
+    `debye predict` finds the result beside the checkpoint: checkpoint.certificate.json for checkpoint.safetensors.
+    """
+    from debye.frozen import CertificateSlice
+    from debye.surrogate.certify import certify_network, summary
+
+    splits = named_files("test", tests)
+    differ(checkpoint=checkpoint, frozen=frozen, validation=validation, out=out)
+    differ(**{f"test {name}": path for name, path in splits.items()}, out=out)
+    if frozen is not None:
+        CertificateSlice.load(frozen)
+    with only_writer(out):
+        made = certify_network(checkpoint, validation, splits, out, train_split, device)
+    click.echo(f"{out}: {summary(made)}")
 
 
 @click.command()
@@ -252,6 +292,7 @@ STAGES: tuple[click.Command, ...] = (
     floor,
     train,
     cost,
+    certify,
     solver_cost,
     leaderboard,
     analyse,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -18,7 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import nn
 
-from debye.errors import DebyeError, FormatError, explain
+from debye.errors import FormatError, explain
 from debye.learning import checkpoint
 from debye.learning.batch import Batch
 from debye.learning.data import Samples, require_same_problem
@@ -30,11 +31,20 @@ from debye.provenance import now, source
 from debye.schema import AXES, COORDINATES, FORMAT_VERSION, VARIABLES
 from debye.store import BLOCK, atomic, open_dataset
 
+Certificates = Callable[[int, NDArray[np.float32]], Mapping[str, tuple[NDArray[Any], Mapping[str, str]]]]
+"""From the number of the first sample of a block and the predictions of it, (b, x, y[, z]), to further variables of the
+file: name → values (b,) and attributes."""
+
 IDENTITY = ("geometry", "seed", "index")
 
 
 def predict_dataset(
-    checkpoint_file: Path, dataset: Path, out: Path, device: str = "auto", any_medium: bool = False
+    checkpoint_file: Path,
+    dataset: Path,
+    out: Path,
+    device: str = "auto",
+    any_medium: bool = False,
+    certificates: Certificates | None = None,
 ) -> None:
     """Predict the regular potential of every sample of a data set.
 
@@ -54,6 +64,8 @@ def predict_dataset(
         Take a data set in another medium than the network was trained in. What is known in closed form (Coulomb and
         singular parts, images of the charges) is that of the data set's own medium; the attribute `medium_differs`
         of the file names the keys. Its ions must be of the same kind all the same.
+    certificates : callable, optional
+        What else is to be said of each sample, see `Certificates`.
 
     Raises
     ------
@@ -67,7 +79,7 @@ def predict_dataset(
     samples = Samples(dataset)
     whose = f"the checkpoint {checkpoint_file}"
     differ = require_same_problem(samples, record.grid, record.medium, whose, any_medium)
-    require_ions_of_the_network(samples.medium, record, checkpoint_file, str(dataset), FormatError)
+    _require_ions_of_the_network(samples.medium, record, checkpoint_file, dataset)
     encoding = replace(record.encoding(), medium=samples.medium)
     replicas = [place(copy.deepcopy(model), where) for where in devices]
     blocks = track(samples.blocks(), -(-len(samples) // BLOCK), "predicting blocks")
@@ -81,33 +93,23 @@ def predict_dataset(
         for regular, taken in _predicted(blocks, replicas, encoding):
             seconds += taken
             _must_be_finite(regular, start, dataset, checkpoint_file)
-            file["regular_potential"][start : start + len(regular)] = regular.astype("f4")
+            stored = regular.astype("f4")
+            file["regular_potential"][start : start + len(regular)] = stored
+            if certificates is not None:
+                _add(file, start, certificates(start, stored))
             start += len(regular)
         file.setncattr("seconds", round(seconds, 6))
     samples.close()
 
 
-def require_ions_of_the_network(
-    medium: Medium, record: checkpoint.Record, checkpoint_file: Path, where: str, error: type[DebyeError]
+def _require_ions_of_the_network(
+    medium: Medium, record: checkpoint.Record, checkpoint_file: Path, dataset: Path
 ) -> None:
-    """Refuse ions of the other kind: a network computes with those of its training, whatever it is told.
-
-    Parameters
-    ----------
-    medium : Medium
-        Of what is to be predicted.
-    record : checkpoint.Record
-    checkpoint_file : Path
-        What the record was read from.
-    where : str
-        Name of what is to be predicted.
-    error : type
-        What to raise.
-    """
+    """Refuse ions of the other kind: a network computes with those of its training, whatever it is told."""
     if medium.ions != record.medium.ions:
         whose = f"{record.medium.ions} of the network {record.name} in {checkpoint_file.name}"
         remedy = "change the ions, solve it with `debye solve`, or train a network for them"
-        raise error(explain(f"{where}: medium: ions", medium.ions, whose, remedy))
+        raise FormatError(explain(f"{dataset}: medium: ions", medium.ions, whose, remedy))
 
 
 def _predicted(
@@ -200,6 +202,20 @@ def _prepare(file: netCDF4.Dataset, record: checkpoint.Record, samples: Samples)
         "regular_potential", "f4", ("sample", *axes), fill_value=False, chunksizes=(1, *grid.shape)
     )
     field.setncatts({"units": variable.units, "long_name": f"predicted {variable.long_name}"})
+
+
+def _add(
+    file: netCDF4.Dataset, start: int, further: Mapping[str, tuple[NDArray[Any], Mapping[str, str]]]
+) -> None:
+    """Write values of further variables, made with the first block."""
+    for name, (values, attributes) in further.items():
+        if name not in file.variables:
+            text = values.dtype.kind in "OUT"
+            made = file.createVariable(
+                name, str if text else values.dtype, ("sample",), fill_value=None if text else False
+            )
+            made.setncatts(dict(attributes))
+        file[name][start : start + len(values)] = values
 
 
 def _copy_identity(file: netCDF4.Dataset, labels: xr.Dataset) -> None:

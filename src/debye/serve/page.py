@@ -28,7 +28,7 @@ def page(document: Document, answers: Answers) -> None:
     document.template = environment.get_template("page.html.j2")
     document.template_variables.update(
         style=REPORT.read_text(encoding="utf-8") + (TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        script=(TEMPLATES / "page.js").read_text(encoding="utf-8"),
+        script="".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("pointer.js", "page.js")),
         network=answers.name,
         grid=answers.grid,
         medium=answers.medium,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from debye.errors import ConfigError, FormatError, explain
+from debye.errors import FormatError, explain
 from debye.parameters import Model, Range
 from debye.store import write_text
 
@@ -26,8 +26,8 @@ VERSION = "1"
 NOMINAL = 0.9
 """Share of samples whose error the interval shall hold."""
 
-FEWEST = 40
-"""Validation samples below which no interval is given: its ends would be the extremes of all."""
+FEWEST = 19
+"""Validation samples below which no interval is given: not even the extremes of all would hold 90 %."""
 
 
 class Split(Model):
@@ -37,10 +37,21 @@ class Split(Model):
     coverage: float = Field(description="share of samples whose error lies in the interval")
     width: float = Field(description="median of upper over lower end")
     error_median: float = Field(description="median of the true relative L2 error of u")
+    worst: float = Field(
+        description="largest ratio of true error and calibrated estimate, whichever is larger"
+    )
     flagged: float = Field(description="share of samples with a flag")
     coverage_unflagged: float | None = Field(description="coverage of those without a flag; None without any")
     medium_differs: tuple[str, ...] = ()
     digest: str = Field(description="digest of the content of the split")
+
+
+class Factors(Model):
+    """True error over estimate on the validation split."""
+
+    median: float
+    lower: float = Field(description="quantile below the interval")
+    upper: float = Field(description="quantile above the interval")
 
 
 class Calibration(Model):
@@ -51,11 +62,9 @@ class Calibration(Model):
     model: str = Field(description="name of the network")
     nominal: float = NOMINAL
     samples: int = Field(description="validation samples")
-    factor: float = Field(description="median of error over estimate")
-    lower: float = Field(description="quantile of error over estimate below the interval")
-    upper: float = Field(description="quantile of error over estimate above the interval")
+    factors: Factors | None = Field(description="error over estimate; None where samples were too few")
     residual_most: float = Field(description="greatest relative residual on the validation split")
-    error_most: float = Field(description="greatest estimate of the error there, calibrated")
+    estimate_most: float = Field(description="greatest estimate of the error there, not calibrated")
     ranges: dict[str, Range] = Field(description="feature → least and greatest of the training data")
     validation_digest: str
     ranges_digest: str = Field(description="digest of the split that the ranges are from")
@@ -65,10 +74,8 @@ class Calibration(Model):
     date_created: str
 
 
-def conformal(
-    errors: ArrayLike, estimates: ArrayLike, nominal: float = NOMINAL
-) -> tuple[float, float, float]:
-    """Median, lower and upper factor between estimate and error.
+def conformal(errors: ArrayLike, estimates: ArrayLike, nominal: float = NOMINAL) -> Factors | None:
+    """Median and ends of the interval of the factor between estimate and error.
 
     Parameters
     ----------
@@ -79,36 +86,37 @@ def conformal(
 
     Returns
     -------
-    factor, lower, upper : float
+    Factors or None
+        None for fewer than `FEWEST` samples.
 
     Raises
     ------
-    ConfigError
-        If there are too few samples, or one has no error or estimate to take the logarithm of.
+    FormatError
+        If an error or an estimate is zero or no number.
 
     Examples
     --------
-    >>> [round(value, 2) for value in conformal(np.linspace(1.0, 1.2, 100), np.ones(100))]
-    [1.1, 1.01, 1.19]
+    >>> found = conformal(np.linspace(1.0, 1.2, 100), np.ones(100))
+    >>> round(found.lower, 2), round(found.median, 2), round(found.upper, 2)
+    (1.01, 1.1, 1.19)
     """
     true, estimated = np.asarray(errors, dtype=float), np.asarray(estimates, dtype=float)
-    if len(true) < FEWEST:
-        raise ConfigError(
-            explain("validation split", f"{len(true)} samples", f"at least {FEWEST}", "give more samples")
-        )
-    if not ((true > 0) & (estimated > 0) & np.isfinite(true) & np.isfinite(estimated)).all():
-        raise ConfigError(
+    # Written so that NaN fails too; infinite is an estimate as good as any other that is far too large.
+    if not ((true > 0) & (estimated > 0)).all():
+        raise FormatError(
             explain(
                 "validation split",
-                "a prediction without an error, or with an infinite one",
-                "positive finite errors and estimates",
+                "an error or an estimate of it that is zero or no number",
+                "positive numbers",
                 "look at the network's predictions",
             )
         )
+    if len(true) < FEWEST:
+        return None
     scores = np.sort(true / estimated)
-    rank = math.ceil((len(scores) + 1) * (0.5 + 0.5 * nominal))
-    upper = min(rank, len(scores)) - 1
-    return float(np.median(scores)), float(scores[len(scores) - 1 - upper]), float(scores[upper])
+    upper = math.ceil((len(scores) + 1) * (0.5 + 0.5 * nominal)) - 1
+    lower = len(scores) - 1 - upper
+    return Factors(median=float(np.median(scores)), lower=float(scores[lower]), upper=float(scores[upper]))
 
 
 def file_digest(path: Path) -> str:

@@ -129,19 +129,22 @@ def certify(
     """
     flags = [f"medium: {name}: {words}" for name, words in differs.items()]
     flags += flags_of(found.features, UNCALIBRATED if calibration is None else calibration.ranges, grid)
-    if calibration is None:
-        flags.append("not calibrated: run debye certify on its checkpoint")
+    if calibration is not None:
+        worse = "on the validation split: prediction is worse than any there"
+        for name, value, most in (
+            ("relative residual", found.relative_residual, calibration.residual_most),
+            ("estimate of the error", found.estimate, calibration.estimate_most),
+        ):
+            # Written so that NaN is flagged.
+            if not value <= most:
+                flags.append(f"{name}: {value:.2g}, at most {most:.2g} {worse}")
+    if calibration is None or calibration.factors is None:
+        few = "" if calibration is None else f" with more than {calibration.samples} samples"
+        flags.append(f"not calibrated: run debye certify on the checkpoint{few}")
         return Certificate(found.relative_residual, None, None, None, found.estimate, tuple(flags))
-    error = calibration.factor * found.estimate
-    worse = "prediction is worse than any on the validation split"
-    for name, value, most in (
-        ("residual", found.relative_residual, calibration.residual_most),
-        ("error", error, calibration.error_most),
-    ):
-        # Written so that NaN is flagged.
-        if not value <= most:
-            flags.append(f"{name}: {value:.2g}, at most {most:.2g} on the validation split: {worse}")
-    interval = (calibration.lower * found.estimate, calibration.upper * found.estimate)
+    factors = calibration.factors
+    error = factors.median * found.estimate
+    interval = (factors.lower * found.estimate, factors.upper * found.estimate)
     if not math.isfinite(error):
         interval = (0.0, math.inf)
     return Certificate(

@@ -16,6 +16,7 @@ from debye.physics.solution import shape_parameters
 from debye.provenance import code_digest
 
 if TYPE_CHECKING:
+    from debye.physics.solution import Solution
     from debye.surrogate.certificate import Certificate
     from debye.surrogate.prediction import Prediction
 
@@ -52,8 +53,15 @@ def certified(certificates: Sequence[Certificate]) -> dict[str, Any]:
     }
 
 
-def dataset_of(predictions: Sequence[Prediction]) -> xr.Dataset:
+def dataset_of(predictions: Sequence[Prediction], polished: Sequence[Solution] = ()) -> xr.Dataset:
     """Predictions on one grid as a data set, one sample each, in their order.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+    polished : sequence of Solution
+        What the solver made of each of them, which is then what the data set holds: its fields and diagnostics, and
+        nothing of the certificates, which are of the predictions.
 
     Raises
     ------
@@ -79,10 +87,12 @@ def dataset_of(predictions: Sequence[Prediction]) -> xr.Dataset:
         configuration["medium"] = first.medium.model_dump(mode="json")
     content, parameters = _content(predictions)
     network = predictions[0].network
+    if polished:
+        content |= _solved(polished)
     attributes = schema.root_attributes(
-        f"Prediction of the network {network['model']}",
+        f"{'Polished prediction' if polished else 'Prediction'} of the network {network['model']}",
         json.dumps(configuration),
-        code_digest("physics"),
+        code_digest("surrogate"),
         parameters,
     )
     built = schema.build(content, first.grid, attributes)
@@ -91,7 +101,7 @@ def dataset_of(predictions: Sequence[Prediction]) -> xr.Dataset:
     if differs:
         built.attrs["medium_differs"] = ", ".join(differs)
     certificates = [one.certificate for one in predictions if one.certificate is not None]
-    if len(certificates) == len(predictions):
+    if len(certificates) == len(predictions) and not polished:
         for name, values in certified(certificates).items():
             built[name] = ("sample", values)
             built[name].attrs = CERTIFIED[name]
@@ -149,3 +159,20 @@ def _content(predictions: Sequence[Prediction]) -> tuple[dict[str, Any], dict[st
         "index": np.arange(len(problems)),
     }
     return content, names
+
+
+def _solved(polished: Sequence[Solution]) -> dict[str, Any]:
+    """What a solve replaces of `_content`."""
+    reports = [one.report for one in polished]
+    return {
+        "regular_potential": np.stack([one.regular for one in polished]),
+        "level_set": np.stack([one.level_set for one in polished]),
+        "reaction_energy": [one.reaction_energy for one in polished],
+        "ionic_energy": [one.ionic_energy for one in polished],
+        "newton_steps": [report.newton_steps for report in reports],
+        "cg_iterations": [sum(report.cg_iterations) for report in reports],
+        "relative_residual": [report.relative_residual for report in reports],
+        "layer_cells": [report.layer_cells for report in reports],
+        "warnings": ["; ".join(report.warnings) for report in reports],
+        "solve_seconds": [sum(report.seconds.values()) for report in reports],
+    }

@@ -22,6 +22,10 @@ BAND = 2.0
 """Cells on either side of the interface over which length and curvature of it are taken."""
 
 
+SLACK = 0.01
+"""Share of a range beyond its ends within which nothing is flagged: of charges drawn up to 0.1 none is 0.1."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """One number of a problem, and from where on it is out of the ordinary."""
@@ -138,7 +142,7 @@ def flags_of(
     for name, value in features.items():
         feature = FEATURES[name]
         low, high = ranges.get(name, (-np.inf, np.inf))
-        slack = 1e-6 * max(abs(low), abs(high)) if np.isfinite([low, high]).all() else 0.0
+        slack = SLACK * (high - low) if np.isfinite([low, high]).all() else 0.0
         if (feature.low and value < low - slack) or (feature.high and value > high + slack):
             cells = f" ({value / grid.spacing:.2g} cells)" if name == "depth" else ""
             limits = f"{low:.3g} to {high:.3g}" if feature.low and feature.high else (

@@ -38,7 +38,7 @@ class Prediction:
     network: dict[str, str | int]
     """Attributes that say which network this is."""
     seconds: float = field(default=0.0)
-    """Wall time of this prediction, its share of the time of a list: geometry, network, certificate."""
+    """Wall time of geometry and network, this prediction's share of its batch; without the certificate."""
 
     @property
     def problem(self) -> Problem:

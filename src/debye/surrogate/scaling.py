@@ -19,7 +19,7 @@ is taken. Nothing else is exact: another λ_D per box, another ratio of permitti
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -101,8 +101,8 @@ class Mapping:
         κ, potentials asked over potentials posed; 1 but for linear ions.
     rise : tuple of float
         What is added to w in the solute and in the solvent, kT/e.
-    differs : tuple of str
-        Keys in which the medium is another after all.
+    differs : dict
+        Keys in which the medium is another after all, each with what it is and what it was in training, in words.
     """
 
     asked: Problem
@@ -111,7 +111,7 @@ class Mapping:
     every: int = 1
     unit: float = 1.0
     rise: tuple[float, float] = (0.0, 0.0)
-    differs: tuple[str, ...] = ()
+    differs: dict[str, str] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
@@ -171,10 +171,15 @@ def pose(
     if problem.grid.dim != grid.dim or rest or every < 1 or (not flat and problem.grid != grid):
         usable = f"{grid}" + (f" or cells that divide {grid.cells}, of a box of any width," if flat else "")
         _refuse(name, "grid", problem.grid, usable, whose)
-    medium_there, strength, differs = _medium(problem.medium, medium, length, flat)
+    lengths_scaled = problem.medium.model_copy(update={"debye_length": problem.medium.debye_length / length})
+    differs = medium_differences(lengths_scaled, medium, flat)
     if differs and not any_medium:
         usable = f"{medium} (in a box of half width {grid.half_width:g} Å; λ_D scales with it)"
         _refuse(name, "medium", problem.medium, usable, whose)
+    medium_there, strength = lengths_scaled, 1.0
+    if not differs:
+        strength = problem.medium.coupling / medium.coupling * medium.eps_solute / problem.medium.eps_solute
+        medium_there = medium
     charges, unit = problem.charges, 1.0
     if medium.ions == "linear":
         unit = max(1.0, strength * float(np.abs(charges.values).sum()) / most_charge)
@@ -191,33 +196,36 @@ def pose(
     )
 
 
-def _medium(
-    asked: Medium, medium: Medium, length: float, flat: bool
-) -> tuple[Medium, float, tuple[str, ...]]:
-    """Medium in which the problem is posed, what charges are multiplied by, and keys in which the medium differs."""
-    debye_length = asked.debye_length / length
-    ratio = asked.eps_solvent / asked.eps_solute
-    if asked == medium and length == 1.0:
-        return medium, 1.0, ()
-    differs = [
-        name
-        for name, found, expected in (
-            ("eps_solvent", ratio, medium.eps_solvent / medium.eps_solute),
-            ("debye_length", debye_length, medium.debye_length),
-        )
-        if not (found == expected or math.isclose(found, expected, rel_tol=ROUND_OFF))
-    ]
-    if not flat:
-        # In 3-D lengths scale with charges, which no network needs yet.
-        differs = [key for key in Medium.model_fields if getattr(asked, key) != getattr(medium, key)]
-    if differs:
-        if "eps_solvent" in differs:
-            keys = [
-                key for key in ("eps_solute", "eps_solvent") if getattr(asked, key) != getattr(medium, key)
-            ]
-            differs = keys + [key for key in differs if not key.startswith("eps_")]
-        return asked.model_copy(update={"debye_length": debye_length}), 1.0, tuple(differs)
-    return medium, asked.coupling / medium.coupling * medium.eps_solute / asked.eps_solute, ()
+def medium_differences(found: Medium, trained: Medium, flat: bool = True) -> dict[str, str]:
+    """Keys in which a medium is another than that of a training, beyond what scaling makes good, in words.
+
+    Parameters
+    ----------
+    found, trained : Medium
+        With lengths on one scale.
+    flat : bool
+        2-D, where the temperature and the size of both permittivities are scaled away.
+
+    Examples
+    --------
+    >>> medium_differences(Medium(eps_solute=4.0, eps_solvent=160.0, temperature=310.0), Medium())
+    {}
+    >>> medium_differences(Medium(debye_length=4.0), Medium())
+    {'debye_length': '4, trained for 9.6'}
+    """
+    pairs = {"debye_length": (found.debye_length, trained.debye_length)}
+    if flat:
+        ratios = found.eps_solvent / found.eps_solute, trained.eps_solvent / trained.eps_solute
+        pairs["eps_solvent / eps_solute"] = ratios
+    else:
+        keys = ("eps_solute", "eps_solvent", "temperature")
+        pairs |= {name: (getattr(found, name), getattr(trained, name)) for name in keys}
+    # Infinite Debye lengths are equal, and close to nothing.
+    return {
+        name: f"{one:g}, trained for {other:g}"
+        for name, (one, other) in pairs.items()
+        if one != other and not math.isclose(one, other, rel_tol=ROUND_OFF)
+    }
 
 
 def _refuse(name: str, what: str, found: object, expected: str, whose: str) -> None:

@@ -15,8 +15,8 @@ from debye.learning.answer import Answers
 from debye.learning.shipped import shipped
 from debye.parameters import Grid, Medium
 from debye.physics.problem import SHAPES, Problem
-from debye.surrogate import calibration
 from debye.surrogate.calibration import Calibration
+from debye.surrogate.calibration import load as load_calibration
 from debye.surrogate.certificate import assess, certify
 from debye.surrogate.geometry import Geometry
 from debye.surrogate.prediction import Prediction
@@ -31,11 +31,11 @@ AT_ONCE = 64
 class Surrogate:
     """A network in the solver's place; see `load`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, answers: Answers, calibration: Calibration | None) -> None:
         self.path = path
-        self._answers = Answers(path)
-        self.record = self._answers.record
-        self.calibration: Calibration | None = calibration.load(path)
+        self._answers = answers
+        self.record = answers.record
+        self.calibration = calibration
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Surrogate:
@@ -67,7 +67,8 @@ class Surrogate:
         >>> prediction.certificate.relative_residual < 0.01
         True
         """
-        return cls(shipped() if path is None else Path(path))
+        where = shipped() if path is None else Path(path)
+        return cls(where, Answers(where), load_calibration(where))
 
     @property
     def grid(self) -> Grid:
@@ -91,7 +92,13 @@ class Surrogate:
 
     @overload
     def predict(
-        self, problem: Sequence[Problem], device: str = ..., *, certify: bool = ..., any_medium: bool = ...
+        self,
+        problem: Sequence[Problem],
+        device: str = ...,
+        *,
+        certify: bool = ...,
+        any_medium: bool = ...,
+        names: Sequence[str] | None = ...,
     ) -> list[Prediction]: ...
 
     def predict(
@@ -101,6 +108,7 @@ class Surrogate:
         *,
         certify: bool = True,
         any_medium: bool = False,
+        names: Sequence[str] | None = None,
     ) -> Prediction | list[Prediction]:
         """Predict a problem, or all of a list in batches.
 
@@ -117,6 +125,8 @@ class Surrogate:
             Make a certificate, for which the discrete equation is set up. Without, the geometry is cut but not more.
         any_medium : bool
             Take a problem in a medium that no scaling takes to the network's; its certificate has a flag for it.
+        names : sequence of str, optional
+            What messages call the problems of a list; their numbers if left out.
 
         Returns
         -------
@@ -140,8 +150,8 @@ class Surrogate:
                 raise ConfigError(
                     explain(f"problem {number}", type(one).__name__, "a debye.Problem", "give problems")
                 )
-        names = [f"problem {number}" for number in range(len(problems))]
-        return list(self._predict(problems, names, device, certify, any_medium))
+        called = [f"problem {number}" for number in range(len(problems))] if names is None else list(names)
+        return list(self._predict(problems, called, device, certify, any_medium))
 
     def _predict(
         self, problems: list[Problem], names: list[str], device: str, certify: bool, any_medium: bool
@@ -171,15 +181,12 @@ class Surrogate:
                 geometries[key] = Geometry(posed.grid, posed.solute, posed.medium)
             here.append(geometries[key])
         nodal = self._nodal(mappings, here, device)
-        shared = (time.perf_counter() - started) / len(mappings)
+        seconds = (time.perf_counter() - started) / len(mappings)
         for mapping, geometry, w in zip(mappings, here, nodal, strict=True):
-            started = time.perf_counter()
             certificate = None
             if certified:
                 found = assess(geometry, mapping.posed, w)
-                differs = {name: self._differs(mapping, name) for name in mapping.differs}
-                certificate = certify(found, self.calibration, self.grid, differs)
-            seconds = shared + time.perf_counter() - started
+                certificate = certify(found, self.calibration, self.grid, mapping.differs)
             yield Prediction(mapping, geometry, w, certificate, self.attributes, seconds)
 
     def _nodal(self, mappings: list[Mapping], geometries: list[Geometry], device: str) -> Floats:
@@ -191,11 +198,18 @@ class Surrogate:
             level_sets = np.stack([geometries[number].level_set for number in chosen]).astype(np.float32)
             charges = [mappings[number].posed.charges for number in chosen]
             pairs = [(one.positions, one.values) for one in charges]
-            nodal[chosen] = self._answers.regular(level_sets, pairs, medium, device).reshape(len(chosen), -1)
+            nodal[chosen] = self.regular(level_sets, pairs, medium, device).reshape(len(chosen), -1)
         return nodal
 
-    def _differs(self, mapping: Mapping, name: str) -> str:
-        return f"{getattr(mapping.asked.medium, name):g}, trained for {getattr(self.medium, name):g} on its own box"
+    def regular(
+        self,
+        level_sets: NDArray[np.float32],
+        charges: Sequence[tuple[Floats, Floats]],
+        medium: Medium,
+        device: str = "auto",
+    ) -> Floats:
+        """W of problems given as arrays, see `debye.learning.answer.Answers.regular`."""
+        return self._answers.regular(level_sets, charges, medium, device)
 
     @property
     def attributes(self) -> dict[str, str | int]:

@@ -1,9 +1,9 @@
-"use strict";
+// The page's controls and its channel to the server; `pointer.js` before it is for the picture.
 (() => {
   const place = (id) => document.getElementById(id);
   const root = document.documentElement;
   const queue = new Map();
-  let told = null, ask, tell, busy = false, sent = 0, drag = null, late, view, sources;
+  let told = null, ask, tell, picture, busy = false, sent = 0, late;
 
   // One message at a time: what is dragged while the server works is sent when it is done, the newest place only.
   const send = (command, key = command[0]) => {
@@ -71,97 +71,25 @@
     told = JSON.parse(tell.get("text")[0]);
     busy = false;
     clearTimeout(late);
-    restore();
+    picture.restore();
     show();
     if (told.file) save(told.file);
     flush();
   };
-
-  // What was dragged lies where the server says, except for what is under the pointer.
-  const restore = () => {
-    for (const [kind, points] of Object.entries(told.places)) {
-      const x = sources[kind].get("x"), y = sources[kind].get("y");
-      points.forEach(([px, py], number) => {
-        if (drag?.kind === kind && drag.number === number && kind !== "handle") return;
-        x[number] = px;
-        y[number] = py;
-      });
-      sources[kind].change.emit();
-    }
-  };
-  const where = (event) => {
-    const box = view.canvas_view.el.getBoundingClientRect();
-    return [view.frame.x_scale.invert(event.clientX - box.x), view.frame.y_scale.invert(event.clientY - box.y)];
-  };
-  const nearest = (event) => {
-    const [x, y] = where(event);
-    const pixel = Math.abs(view.frame.x_scale.invert(1) - view.frame.x_scale.invert(0));
-    let found = null, least = (event.pointerType === "mouse" ? 13 : 26) * pixel;
-    for (const kind of ["charge", "line", "handle"]) {
-      told.places[kind].forEach(([px, py], number) => {
-        const distance = Math.hypot(px - x, py - y);
-        if (distance < least) [found, least] = [{ kind, number }, distance];
-      });
-      // A charge lies above a handle.
-      if (found) break;
-    }
-    return found;
-  };
-  const move = (kind, number, x, y) => {
-    const half = view.model.x_range.end;
-    const [px, py] = [x, y].map((value) => Math.round(1000 * Math.min(half, Math.max(-half, value))) / 1000);
-    sources[kind].get("x")[number] = px;
-    sources[kind].get("y")[number] = py;
-    sources[kind].change.emit();
-    send([kind, number, px, py], `${kind} ${number}`);
-  };
-  const pick = ({ kind, number }) => {
-    if (kind === "charge") send(["select", number]);
-    if (kind === "handle") send(["pick", number]);
-  };
-  const draggable = (canvas) => {
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !(drag = nearest(event))) return;
-      canvas.setPointerCapture(event.pointerId);
-      pick(drag);
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (drag) move(drag.kind, drag.number, ...where(event));
-      else canvas.style.cursor = event.pointerType === "mouse" && nearest(event) ? "grab" : "";
-    });
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { drag = null; });
-    // A finger on a charge drags it; elsewhere it scrolls the page.
-    canvas.addEventListener("touchstart", (event) => {
-      const [{ clientX, clientY }] = event.touches;
-      if (nearest({ clientX, clientY, pointerType: "touch" })) event.preventDefault();
-    }, { passive: false });
-    canvas.addEventListener("dblclick", (event) => {
-      if (!nearest({ clientX: event.clientX, clientY: event.clientY, pointerType: "mouse" })) add(...where(event));
-    });
-    canvas.addEventListener("keydown", (event) => {
-      const step = event.shiftKey ? 1 : 0.25, number = Number(told.values.charge);
-      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-      if (way) move("charge", number, ...["x", "y"].map((axis, one) => sources.charge.get(axis)[number] + step * way[one]));
-      else if (event.key === "Delete") send(["remove", number]);
-      else return;
-      event.preventDefault();
-    });
-  };
-  const add = (x, y) => send(["add", Math.round(100 * x) / 100, Math.round(100 * y) / 100], `add ${x} ${y}`);
 
   const controls = () => {
     const value = (name) => place(name).valueAsNumber;
     const number = (name) => Number(place(name).value);
     const on = (name, make) => {
       for (const one of [place(name), place(`${name}_slider`)].filter(Boolean)) {
-        const ask = () => {
+        const act = () => {
           const command = make(one.type === "number" || one.type === "range" ? one.valueAsNumber : one.value);
           if (command.every((part) => part === part)) send(command, `${command[0]} ${name}`);
         };
         // On the way to 310 nobody means 3: what is out of its range is asked only when it stays.
         const outside = () => one.validity.rangeUnderflow || one.validity.rangeOverflow;
-        one.addEventListener("input", () => outside() || ask());
-        one.addEventListener("change", () => outside() && ask());
+        one.addEventListener("input", () => outside() || act());
+        one.addEventListener("change", () => outside() && act());
         // What was refused gives way to what holds.
         one.addEventListener("blur", () => set(one, told.values[name]));
       }
@@ -184,7 +112,7 @@
     // In the middle of the charges that there are: in the solute, more often than not.
     place("add").addEventListener("click", () => {
       const mean = (axis) => told.places.charge.reduce((sum, one) => sum + one[axis], 0) / told.places.charge.length;
-      add(mean(0), mean(1));
+      picture.add(mean(0), mean(1));
     });
     click("remove", () => ["remove", number("charge")]);
     click("add_atom", () => ["add_atom"]);
@@ -211,23 +139,22 @@
   const start = (found) => {
     const named = (name) => found.get_model_by_name(name);
     [ask, tell] = ["ask", "tell"].map(named);
-    sources = { charge: named("charges"), handle: named("handles"), line: named("line") };
     const plots = ["picture", "profile", "difference"].map(named);
-    view = Bokeh.index.get_by_id(plots[0].id);
+    const sources = { charge: named("charges"), handle: named("handles"), line: named("line") };
+    picture = pointer({ canvas: place("picture"), view: Bokeh.index.get_by_id(plots[0].id), sources, send, state: () => told });
     const repaint = () => plots.forEach(paint);
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
     repaint();
     tell.properties.data.change.connect(listen);
     controls();
     listen();
-    draggable(place("picture"));
     root.dataset.ready = "yes";
   };
   // Bokeh fetches the session by itself.
   const wait = setInterval(() => {
     const [found] = window.Bokeh?.documents ?? [];
-    const picture = found?.get_model_by_name("picture");
-    if (!picture || !Bokeh.index.get_by_id(picture.id)) return;
+    const figure = found?.get_model_by_name("picture");
+    if (!figure || !Bokeh.index.get_by_id(figure.id)) return;
     clearInterval(wait);
     start(found);
   }, 30);
