@@ -224,18 +224,22 @@ def test_dragging_the_outline_changes_the_star(shown):
 @needs_chromium
 def test_a_charge_outside_is_told_and_comes_back(shown):
     window = shown()
-    before = window.image()
+    before, seen = window.image(), window.pixel(0.0, 0.0)
     window.drag((3.0, 1.5), (12.0, 12.0))
     message = window.page.locator("#message")
     assert "charge 0" in message.inner_text()
     assert "outside the solute" in message.inner_text()
     assert message.get_attribute("role") == "alert"
     assert "Traceback" not in window.page.content()
+    # Nothing moves under the pointer.
+    assert window.pixel(0.0, 0.0) == seen
+    assert "stale" in window.page.evaluate("document.documentElement.className")
     # The last good picture stays.
     assert np.array_equal(window.image(), before)
     assert window.column("charges", "x")[0] == pytest.approx(12.0, abs=0.05)
     window.drag((12.0, 12.0), (2.0, 1.0))
     assert not message.is_visible()
+    assert "stale" not in window.page.evaluate("document.documentElement.className")
     assert np.abs(window.image() - before).max() > 1.0
 
 

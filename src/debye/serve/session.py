@@ -59,7 +59,7 @@ class Session:
 
     def _update(self, texts: list[Any], start: float) -> None:
         """Do what a message says, and tell what came of it; never raises."""
-        message, file = "", None
+        message, stale, file = "", True, None
         try:
             for command in (one for text in texts for one in commands(text)):
                 self.desk.do(command)
@@ -72,6 +72,7 @@ class Session:
             self._show_drawing()
             self.desk.look()
             self._show_answer()
+            stale = False
             file = self._file()
         except DebyeError as error:
             message = message or str(error)
@@ -79,7 +80,7 @@ class Session:
             log.exception("debye serve: an answer failed")
             message = OURS
         self.number += 1
-        content = told(self.desk, message) | {"number": self.number, "file": file}
+        content = told(self.desk, message, stale) | {"number": self.number, "file": file}
         content["milliseconds"] = round(1e3 * (time.perf_counter() - start), 2)
         self.tell.data = {"text": [json.dumps(content)]}
 

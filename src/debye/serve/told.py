@@ -10,7 +10,7 @@ from debye.serve.handles import handles
 from debye.units import debye_length
 
 
-def told(desk: Desk, message: str) -> dict[str, Any]:
+def told(desk: Desk, message: str, stale: bool = False) -> dict[str, Any]:
     """State of the page as JSON takes it.
 
     Parameters
@@ -18,10 +18,12 @@ def told(desk: Desk, message: str) -> dict[str, Any]:
     desk : Desk
     message : str
         Error of the last command, empty where there was none.
+    stale : bool
+        The answer is not that of the drawing, but the last good one.
     """
     return {
         "message": message,
-        "stale": bool(message),
+        "stale": stale,
         "values": _values(desk),
         "options": _options(desk),
         "texts": _texts(desk),
