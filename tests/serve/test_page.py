@@ -1,6 +1,9 @@
 """The page in headless Chromium, from a server in this process: it answers the pointer, the keys and the buttons."""
 
 import asyncio
+import http.client
+import os
+import re
 import shutil
 import threading
 import urllib.request
@@ -81,13 +84,14 @@ class Shown:
         return int(self.page.evaluate("document.documentElement.dataset.number"))
 
     def after(self, act):
-        """Do something, wait until the page was told what came of it; milliseconds that the server took."""
+        """Do something, wait until the page was told the outcome; milliseconds of the server, of its processor."""
         before = self.number
         act()
         self.page.wait_for_function(
             "(number) => Number(document.documentElement.dataset.number) > number", arg=before
         )
-        return float(self.page.evaluate("document.documentElement.dataset.milliseconds"))
+        data = self.page.evaluate("({...document.documentElement.dataset})")
+        return float(data["milliseconds"]), float(data["processor"])
 
     def column(self, source, name):
         """A column of a figure's data, as an array."""
@@ -200,8 +204,11 @@ def test_the_picture_follows_a_dragged_charge(shown):
     places = np.array([window.column("charges", axis) for axis in "xy"]).T
     peak = np.array([column * step - 16.0, row * step - 16.0])
     assert np.linalg.norm(places - peak, axis=1).min() < 2 * step
-    # The best of several: others compute here too.
-    assert min(took) < MOST_MILLISECONDS, took
+    # The best of several, and where others compute too the processor's time: a core of one's own would take that.
+    elapsed, processor = np.array(took).min(axis=0)
+    assert processor < MOST_MILLISECONDS, took
+    if os.getloadavg()[0] < 1.0:
+        assert elapsed < MOST_MILLISECONDS, took
     assert float(window.page.locator("#charge_x").input_value()) == pytest.approx(2.0, abs=0.05)
     assert window.page.locator("#served").inner_text().endswith(" ms")
 
@@ -325,27 +332,28 @@ def test_molecules_and_media(shown):
 
 @needs_chromium
 def test_a_finger_drags_and_double_click_adds(shown):
-    window = shown(400, has_touch=True)
-    x, y = window.pixel(3.0, 1.5)
+    window = shown(400, has_touch=True, is_mobile=True)
     window.page.mouse.dblclick(*window.pixel(0.0, -4.0))
     window.page.wait_for_function("() => document.getElementById('charge').options.length === 4")
     session = window.page.context.new_cdp_session(window.page)
-    scroll = window.page.evaluate("scrollY")
 
-    def touch(kind, *points):
-        session.send(
-            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b} for a, b in points]}
-        )
+    def swiped(x, y):
+        """How far the page scrolls when a finger goes 60 pixels up from a place of the picture."""
+        left, top = window.pixel(x, y)
+        before = window.page.evaluate("scrollY")
+        for step in range(11):
+            kind, point = "touchMove" if step else "touchStart", {"x": left, "y": top - 6 * step}
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            window.page.wait_for_timeout(20)
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        window.page.wait_for_timeout(300)
+        return window.page.evaluate("scrollY") - before
 
-    touch("touchStart", (x, y))
-    for step in range(1, 6):
-        touch("touchMove", (x, y + 6 * step))
-    touch("touchEnd")
-    window.page.wait_for_function(
-        "() => Bokeh.documents[0].get_model_by_name('charges').get('y')[0] < 0.5"
-        " && Number(document.getElementById('charge_y').value) < 0.5"
-    )
-    assert window.page.evaluate("scrollY") == scroll
+    assert swiped(-3.0, -2.0) == 0
+    window.page.wait_for_function("() => Number(document.getElementById('charge_y').value) > 3")
+    assert window.column("charges", "y")[1] > 3
+    # Elsewhere in the picture it scrolls.
+    assert swiped(-12.0, -12.0) > 20
 
 
 @needs_chromium
@@ -365,21 +373,19 @@ def test_what_is_saved_can_be_read(shown, tmp_path):
     assert (tmp_path / "potential.png").read_bytes().startswith(b"\x89PNG")
 
 
-@needs_chromium
-def test_pages_of_other_sites_may_not_talk_to_it(chromium, address):
-    page = chromium.new_page()
-    page.goto("data:text/html,<p>elsewhere")
-    socket = address.replace("http", "ws") + "ws"
-    opened = page.evaluate(
-        """(url) => new Promise((done) => {
-          const one = new WebSocket(url, ["bokeh", "token"]);
-          one.onopen = () => done(true);
-          one.onerror = () => done(false);
-        })""",
-        socket,
-    )
-    assert opened is False
-    page.close()
+@pytest.mark.parametrize(("origin", "status"), [(None, 101), ("http://example.org", 403)])
+def test_pages_of_other_sites_may_not_talk_to_it(address, origin, status):
+    place = address.removeprefix("http://").rstrip("/")
+    (token,) = re.findall(r'"token":"([^"]+)"', urllib.request.urlopen(address).read().decode())
+    connection = http.client.HTTPConnection(place, timeout=20)
+    headers = {
+        "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": f"bokeh, {token}",
+        "Origin": origin or address.rstrip("/"),
+    }  # fmt: skip
+    connection.request("GET", "/ws", headers=headers)
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 def test_so_many_pages_and_no_more(address):

@@ -19,6 +19,8 @@ from debye.surrogate.certificate import Certificate
 from debye.surrogate.prediction import Prediction
 from debye.surrogate.surrogate import Surrogate
 
+ERROR = "relative L2 error of u against the solver"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -120,11 +122,11 @@ def certified(certificate: Certificate) -> tuple[tuple[tuple[str, str], ...], tu
     """A certificate in words: facts, and what is out of the ordinary."""
     facts = [("relative residual", f"{certificate.relative_residual:.2g}")]
     if certificate.error_estimate is None or certificate.error_interval is None:
-        facts.append(("relative L2 error of u against the solver, not calibrated", f"{100 * certificate.uncalibrated:.2g} %"))
+        facts.append((f"{ERROR}, not calibrated", f"{100 * certificate.uncalibrated:.2g} %"))
     else:
         low, high = (100 * end for end in certificate.error_interval)
         facts += [
-            ("relative L2 error of u against the solver, estimated", f"{100 * certificate.error_estimate:.2g} %"),
+            (f"{ERROR}, estimated", f"{100 * certificate.error_estimate:.2g} %"),
             (f"its interval, {100 * (certificate.nominal or 0):g} %", f"{low:.2g} to {high:.2g} %"),
         ]
     return tuple(facts), certificate.flags

@@ -58,6 +58,7 @@
     if (fresh) compared.scrollIntoView({ block: "nearest" });
     root.dataset.number = told.number;
     root.dataset.milliseconds = told.milliseconds;
+    root.dataset.processor = told.processor;
   };
   const save = ({ name, type, content }) => {
     const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
