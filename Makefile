@@ -101,6 +101,7 @@ experiments: $(READY)  ## the experiments of docs/experiments.md on two cores, t
 	@cp results/experiments/results/leaderboard/leaderboard.md docs/experiments_leaderboard.md
 	@cp results/experiments/results/leaderboard/error_against_parameters.svg docs/figures/
 	@cp results/experiments/results/models/$(SHIPPED)/checkpoint.safetensors src/debye/weights/compact.safetensors
+	@cp results/experiments/results/models/$(SHIPPED)/checkpoint.certificate.json src/debye/weights/compact.certificate.json
 	@$(BIN)/debye card src/debye/weights/compact.safetensors --leaderboard results/experiments/results/leaderboard \
 	    --experiment '`make experiments`' -o src/debye/weights/compact.md
 

@@ -186,6 +186,8 @@ class CertificateSlice(Frozen):
 
     layer: ClassVar[Layer | None] = "surrogate"
 
+    splits: tuple[Name, ...] = Field(description="splits on which it is measured")
+
 
 class AnalysisSlice(Frozen):
     """What the error analysis depends on beside predictions and labels."""
@@ -272,7 +274,9 @@ def slices(config: Config) -> dict[str, Frozen]:
     frozen["solver_cost"] = SolverCostSlice(code=physics, equation=equation(config.medium))
     for model, network in config.models.items():
         frozen[f"models/{model}"] = NetworkSlice(code=learning, name=model, network=network)
-    frozen["certificate"] = CertificateSlice(code=code_digest("surrogate"))
+    frozen["certificate"] = CertificateSlice(
+        code=code_digest("surrogate"), splits=("test", *config.further_splits)
+    )
     frozen["analysis"] = AnalysisSlice(code=analysis, analysis=config.analysis, gallery=config.report.gallery)
     frozen["leaderboard"] = LeaderboardSlice(
         code=analysis,

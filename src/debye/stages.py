@@ -269,6 +269,11 @@ def ablation(frozen: Path, predictions: Path, datasets: Path, out: Path) -> None
 @click.option(
     "--ablation", "ablated", type=FILE, help="Folder of the ablation; without it the page has none."
 )
+@click.option(
+    "--models",
+    type=FILE,
+    help="Folder with {model}/checkpoint.certificate.json; without it the page has no certificates.",
+)
 @click.option("-o", "--out", type=TARGET, required=True, help="HTML page to write.")
 def report(
     analyses: tuple[Path, ...],
@@ -276,6 +281,7 @@ def report(
     penalty: Path | None,
     leaderboard: Path | None,
     ablated: Path | None,
+    models: Path | None,
     out: Path,
 ) -> None:
     """Make the report: one self-contained HTML page from the folders of the analyses."""
@@ -283,7 +289,7 @@ def report(
     from debye.frozen import ReportSlice
 
     with only_writer(out):
-        write_report(ReportSlice.load(frozen), list(analyses), out, penalty, leaderboard, ablated)
+        write_report(ReportSlice.load(frozen), list(analyses), out, penalty, leaderboard, ablated, models)
 
 
 STAGES: tuple[click.Command, ...] = (

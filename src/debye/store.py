@@ -120,6 +120,17 @@ def _explained(target: Path) -> Iterator[None]:
         ) from error
 
 
+def certificate_beside(checkpoint: Path) -> Path:
+    """Where the calibration of the certificates of a checkpoint lies.
+
+    Examples
+    --------
+    >>> str(certificate_beside(Path("weights/compact.safetensors")))
+    'weights/compact.certificate.json'
+    """
+    return checkpoint.with_name(f"{checkpoint.stem}.certificate.json")
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic(path) as temporary:

@@ -13,13 +13,12 @@ import xarray as xr
 from tests.learning.made_up import change_weights, no_number
 
 from debye import schema, store
-from debye.errors import ConfigError, FormatError
+from debye.errors import FormatError
 from debye.frozen import NetworkSlice
 from debye.learning import checkpoint, predict
 from debye.learning.data import Samples
 from debye.learning.encode import Batch, Encoding
 from debye.learning.predict import predict_dataset
-from debye.learning.shipped import predict_problem
 from debye.learning.train import train
 from debye.parameters import Grid, Medium
 
@@ -142,8 +141,6 @@ def test_any_medium_is_not_any_ions(trained: Trained, mock_file: Callable[..., P
     words = r"medium: ions: found linear, expected nonlinear of the network small in checkpoint\.safetensors; .*solve"
     with pytest.raises(FormatError, match=rf"linear\.nc: {words}"):
         predict_dataset(path, tmp_path / "linear.nc", out, "cpu", any_medium=True)
-    with pytest.raises(ConfigError, match=rf"^problem: {words}"):
-        predict_problem(path, other.isel(sample=[0]), "debye-huckel", "cpu", any_medium=True)
     with pytest.raises(FormatError, match=r"linear\.nc: medium: found .*ions='linear'"):
         predict_dataset(path, tmp_path / "linear.nc", out, "cpu")
     assert not out.exists()

@@ -22,17 +22,18 @@ def model_onward(*models: str) -> set[str]:
     """Jobs from the training of some models to the report."""
     jobs = {"leaderboard", "report"}
     for model in models:
-        jobs |= {f"cost {model}"}
+        jobs |= {f"cost {model}", f"certify {model}"}
         jobs |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
         jobs |= {f"predict {model} {split}" for split in FURTHER}
     return jobs
 
 
 def split_onward(split: str, *families: str) -> set[str]:
-    """Jobs from the shards of a further split onward: no training, and nothing of the three."""
+    """Jobs from the shards of a further split onward: no training, and of the three nothing but certificates."""
     samples = {f"sample {split} {family} 0" for family in families}
     predictions = {f"predict {model} {split}" for model in MODELS}
-    return samples | {f"merge {split}"} | predictions | {"leaderboard", "report"}
+    certified = {f"certify {model}" for model in MODELS}
+    return samples | {f"merge {split}"} | predictions | certified | {"leaderboard", "report"}
 
 
 def family_onward(*families: str) -> set[str]:
@@ -174,7 +175,9 @@ ROWS = [
     Row(
         "solver code",
         _solver_code,
-        freeze("floor", "solver_cost") | freeze_physics("disc", "star") | family_onward("disc", "star"),
+        freeze("floor", "solver_cost", "certificate")
+        | freeze_physics("disc", "star")
+        | family_onward("disc", "star"),
     ),
     Row("comments and docstrings", _comments_and_docstrings, set()),
     Row(
@@ -195,7 +198,7 @@ ROWS = [
     Row(
         "split added",
         _split_added,
-        freeze("shards/more/disc", "merge/more", "leaderboard") | split_onward("more", "disc"),
+        freeze("shards/more/disc", "merge/more", "certificate", "leaderboard") | split_onward("more", "disc"),
     ),
     Row(
         "medium of a split",

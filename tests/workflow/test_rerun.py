@@ -37,7 +37,11 @@ def test_row_of_the_table(row: Row, finished: Workplace) -> None:
 
 def test_solver_code_that_gives_the_same_samples_trains_nothing_again(finished: Workplace) -> None:
     append(finished.source / "physics" / "solve.py", "\nEDITED = 1\n")
-    planned = freeze("floor", "solver_cost") | freeze_physics("disc", "star") | family_onward("disc", "star")
+    planned = (
+        freeze("floor", "solver_cost", "certificate")
+        | freeze_physics("disc", "star")
+        | family_onward("disc", "star")
+    )
     assert finished.planned() == planned
     assert finished.run() == {job for job in planned if not job.startswith(("train", "predict"))}
     assert finished.planned() == set()
@@ -49,7 +53,14 @@ def test_nothing_runs_again(finished: Workplace) -> None:
 
 def test_learning_code(finished: Workplace) -> None:
     append(finished.source / "learning" / "train.py", "\nEDITED = 1\n")
-    assert finished.planned() == freeze("models/tiny", "models/tiny_regular") | model_onward(*MODELS)
+    assert finished.planned() == freeze("models/tiny", "models/tiny_regular", "certificate") | model_onward(
+        *MODELS
+    )
+
+
+def test_surrogate_code(finished: Workplace) -> None:
+    append(finished.source / "surrogate" / "flags.py", "\nEDITED = 1\n")
+    assert finished.planned() == freeze("certificate") | {"certify tiny", "certify tiny_regular", "report"}
 
 
 def test_analysis_code(finished: Workplace) -> None:
@@ -62,13 +73,15 @@ def test_analysis_code(finished: Workplace) -> None:
 @pytest.mark.parametrize("library", ["scipy", "pyamg"])
 def test_library_of_the_solver(finished: Workplace, library: str) -> None:
     finished.install(library, "99.0")
-    frozen = freeze("floor", "solver_cost") | freeze_physics("disc", "star")
+    frozen = freeze("floor", "solver_cost", "certificate") | freeze_physics("disc", "star")
     assert finished.planned() == frozen | family_onward("disc", "star")
 
 
 def test_library_of_the_networks(finished: Workplace) -> None:
     finished.install("torch", "99.0")
-    assert finished.planned() == freeze("models/tiny", "models/tiny_regular") | model_onward(*MODELS)
+    assert finished.planned() == freeze("models/tiny", "models/tiny_regular", "certificate") | model_onward(
+        *MODELS
+    )
 
 
 def test_library_of_the_format_trains_nothing_again(finished: Workplace) -> None:
@@ -154,7 +167,7 @@ def test_damaged_shard_is_moved_aside_and_made_again(finished: Workplace) -> Non
     again = {"sample test star 0", "merge test"}
     behind = {"floor test", "leaderboard", "report"} | {f"cost {model}" for model in MODELS}
     behind |= {f"{job} test" for job in ("predict tiny", "predict tiny_regular")}
-    behind |= {f"analyse {model}" for model in MODELS}
+    behind |= {f"{job} {model}" for job in ("analyse", "certify") for model in MODELS}
     assert finished.planned() == again | behind
     assert finished.run() == again
     assert finished.planned() == set()

@@ -31,7 +31,7 @@ def test_every_job_ran_once(finished_once: tuple[Path, str], finished: Workplace
             f"sample {split} {family} {seed}" for family, seed in members.shards()
         }
     for model in config.models:
-        expected |= {f"train {model}", f"predict {model} test", f"analyse {model}"}
+        expected |= {f"train {model}", f"certify {model}", f"predict {model} test", f"analyse {model}"}
         expected |= {f"predict {model} {split}" for split in config.further_splits}
     assert jobs_in(finished_once[1]) == expected
     # What `debye plan` announces.
@@ -45,7 +45,8 @@ def test_results_are_where_the_contract_says(finished: Workplace) -> None:
         assert train.sizes["sample"] == 24
         assert train.attrs["code_digest"] == code_digest(root=finished.source)
     for model in ("tiny", "tiny_regular"):
-        for name in (f"models/{model}/checkpoint.safetensors", f"models/{model}/history.csv"):
+        for name in ("checkpoint.safetensors", "checkpoint.certificate.json", "history.csv"):
+            name = f"models/{model}/{name}"
             assert finished.result(name).stat().st_size > 0
         assert finished.result(f"predictions/{model}/test.nc")
         assert finished.result(f"analysis/{model}/metrics.nc")

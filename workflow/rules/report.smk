@@ -8,6 +8,9 @@ rule report:
         digests=expand("results/dataset/{split}.digest", split=CONFIG.splits),
         penalty=rules.penalty_study.output,
         leaderboard=rules.leaderboard.output,
+        certificates=expand(
+            "results/models/{model}/checkpoint.certificate.json", model=CONFIG.models
+        ),
         ablation=rules.ablation.output if CONFIG.ablation else [],
     output:
         page=report(
@@ -30,4 +33,4 @@ rule report:
         ablation=ablation_option,
     shell:
         "debye report {input.analyses} --frozen {input.frozen} --penalty {params.penalty}"
-        " --leaderboard {params.leaderboard} {params.ablation} -o {output.page} 2>&1 | tee {log}"
+        " --leaderboard {params.leaderboard} {params.ablation} --models results/models -o {output.page} 2>&1 | tee {log}"

@@ -1,5 +1,5 @@
 # Networks: trained on the training split, judged on the validation split, asked about the test split
-# and every further one.
+# and every further one; and what their predictions say of themselves.
 
 
 rule train:
@@ -56,3 +56,34 @@ rule predict:
     shell:
         "debye predict {input.dataset} --model {input.checkpoint} {params.medium} -o {output.prediction}"
         " 2>&1 | tee {log}"
+
+
+rule certify:
+    # How far a prediction's own estimate of its error is from the error, on splits that chose nothing of the network.
+    input:
+        frozen="results/frozen/certificate.json",
+        checkpoint="results/models/{model}/checkpoint.safetensors",
+        train=ancient("results/dataset/train.nc"),
+        validation=ancient("results/dataset/validation.nc"),
+        tests=ancient(expand("results/dataset/{split}.nc", split=COMPARED)),
+        digests=expand("results/dataset/{split}.digest", split=CONFIG.splits),
+    output:
+        # Beside the checkpoint, where `debye predict` looks for it.
+        certificate="results/models/{model}/checkpoint.certificate.json",
+    log:
+        "results/logs/certify/{model}.log",
+    benchmark:
+        "results/benchmarks/certify/{model}.tsv"
+    conda:
+        "../../envs/debye.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        tests=" ".join(
+            f"--test {split}=results/dataset/{split}.nc" for split in COMPARED
+        ),
+    shell:
+        "debye certify {input.checkpoint} --frozen {input.frozen} --train {input.train}"
+        " --validation {input.validation} {params.tests} -o {output.certificate} 2>&1 | tee {log}"

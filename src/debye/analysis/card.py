@@ -10,12 +10,25 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from debye import store
+from debye.analysis.certificates import coverage_table, read_certificate
 from debye.analysis.definitions import DEFINITIONS
 from debye.analysis.leaderboard import IN_FAMILY, read_leaderboard
 from debye.analysis.leaderboard_types import Trained, checked
 from debye.errors import FormatError, explain
 
 COLUMNS = ("relative_l2_median", "relative_l2_95", "rmse", "maximum")
+
+CERTIFICATES = """## How well it knows its own error
+
+The interval that a prediction's certificate gives for its error (`docs/surrogate.md`), on splits that it was not
+calibrated on.
+
+{table}
+
+"""
+
+KNOWN = "With each prediction comes a certificate, see below."
+UNKNOWN = "It gives no estimate of its own error: it has not been calibrated (`debye certify`)."
 
 CARD = """# Model card: {name}
 
@@ -30,10 +43,11 @@ It is a {kind}, sees {channels}, and returns {target}.
 
 ## Where it may be used
 
-Only on the grid and in the medium above, with Debye-Hückel boundary values; `debye predict` refuses others (another
-medium is taken with `--any-medium`). Where the potential of the solvent exceeds 5 kT/e it may be useless.
+On the grid and in the medium above, and where the equation's scaling takes a problem there exactly
+(`docs/surrogate.md`), with Debye-Hückel boundary values; `debye predict` refuses others (another medium is taken with
+`--any-medium`). Where the potential of the solvent exceeds 5 kT/e it may be useless.
 Trained on the families, charges and shapes of its experiment: {families}. The second table says what becomes of it
-outside. It gives no estimate of its own error.
+outside. {certificate}
 
 ## How wrong it was
 
@@ -46,7 +60,7 @@ On other test sets; "factor" is the median over that on `test`.
 
 {outside}
 
-## How it was trained
+{certificates}## How it was trained
 
 {training}
 
@@ -64,7 +78,7 @@ def write_card(checkpoint: Path, leaderboard: Path, experiment: str, out: Path) 
     Parameters
     ----------
     checkpoint : Path
-        Its checkpoint.
+        Its checkpoint; a calibration of its certificates beside it is shown, too.
     leaderboard : Path
         Folder of the leaderboard of its experiment.
     experiment : str
@@ -77,13 +91,36 @@ def write_card(checkpoint: Path, leaderboard: Path, experiment: str, out: Path) 
     FormatError
         If a file is not what it should be, or the leaderboard does not have this network.
     """
+    beside = store.certificate_beside(checkpoint)
+    certificate = read_certificate(beside) if beside.exists() else None
+    board = read_leaderboard(leaderboard)
     store.write_text(
-        out, card(_record(checkpoint), checkpoint.stat().st_size, read_leaderboard(leaderboard), experiment)
+        out, card(_record(checkpoint), checkpoint.stat().st_size, board, experiment, certificate)
     )
 
 
-def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: str) -> str:
-    """Text of the card; `record` is that of the checkpoint, `size` its bytes, `board` from `read_leaderboard`."""
+def card(
+    record: dict[str, Any],
+    size: int,
+    board: dict[str, Any],
+    experiment: str,
+    certificate: dict[str, Any] | None = None,
+) -> str:
+    """Text of the card.
+
+    Parameters
+    ----------
+    record : dict
+        That of the checkpoint.
+    size : int
+        Its bytes.
+    board : dict
+        From `read_leaderboard`.
+    experiment : str
+        How to repeat it.
+    certificate : dict, optional
+        From `read_certificate`.
+    """
     rows = {row["split"]: row for row in board["rows"] if row["model"] == record["name"]}
     models = {model["model"]: model for model in board["models"]}
     if IN_FAMILY not in rows or record["name"] not in models:
@@ -117,6 +154,8 @@ def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: s
             ("potential", *(DEFINITIONS[name].title for name in COLUMNS), "RMSE, interface band"),
             [(of, *_errors(inside[of])) for of in ("total", "regular")],
         ),
+        certificate=KNOWN if certificate else UNKNOWN,
+        certificates="" if certificate is None else CERTIFICATES.format(table=_coverage(certificate)),
         outside=_table(
             ("test set", "what it is", *(DEFINITIONS[name].title for name in COLUMNS[:2]), "factor"),
             [
@@ -139,6 +178,11 @@ def card(record: dict[str, Any], size: int, board: dict[str, Any], experiment: s
         ),
         configuration=json.dumps(network, indent=1, ensure_ascii=False),
     )
+
+
+def _coverage(certificate: dict[str, Any]) -> str:
+    shown = coverage_table([certificate], network=False)
+    return _table(shown.head, list(shown.rows))
 
 
 def _start(start: str | None, models: Mapping[str, Any]) -> str:

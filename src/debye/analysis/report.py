@@ -6,7 +6,7 @@ Only sums over samples reach the page, beside the few samples of the galleries: 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from debye.analysis import (
 )
 from debye.analysis import report_tables as tables
 from debye.analysis.ablation_text import read_ablation
+from debye.analysis.certificates import NOTE, coverage_table, read_certificate
 from debye.analysis.definitions import BY_REGION, DEFINITIONS, EVERY, EXCLUDED, NETWORK
 from debye.analysis.leaderboard import read_leaderboard
 from debye.analysis.overview import overview, ranked
@@ -45,6 +46,7 @@ def write_report(
     penalty: Path | None = None,
     leaderboard: Path | None = None,
     ablation: Path | None = None,
+    models_folder: Path | None = None,
 ) -> None:
     """Write the report of one or more analyses as a single HTML page that needs no network.
 
@@ -62,6 +64,8 @@ def write_report(
         Folder that `debye.analysis.leaderboard.make_leaderboard` wrote.
     ablation : Path, optional
         Folder that `debye.analysis.ablation.make_ablation` wrote.
+    models_folder : Path, optional
+        Folder with ``{model}/checkpoint.certificate.json`` of each network.
 
     Raises
     ------
@@ -75,7 +79,10 @@ def write_report(
     studied = None if penalty is None else read_penalty(penalty)
     compared = None if leaderboard is None else read_leaderboard(leaderboard)
     taken_away = None if ablation is None else read_ablation(ablation)
-    store.write_text(out, page(frozen, read, studied, compared, taken_away))
+    certified = [] if models_folder is None else [models_folder / model for model in models]
+    files = [store.certificate_beside(folder / "checkpoint.safetensors") for folder in certified]
+    found = [read_certificate(file) for file in files]
+    store.write_text(out, page(frozen, read, studied, compared, taken_away, found))
 
 
 def read_penalty(folder: Path) -> dict[str, Any]:
@@ -97,6 +104,7 @@ def page(
     penalty: dict[str, Any] | None = None,
     leaderboard: dict[str, Any] | None = None,
     ablation: dict[str, Any] | None = None,
+    certificates: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """HTML text of the report."""
     metrics = {one.model: one.metrics for one in read}
@@ -147,6 +155,8 @@ def page(
             penalty=penalty,
             leaderboard=None if leaderboard is None else show_leaderboard(leaderboard),
             ablation=ablation,
+            certificates=coverage_table(certificates) if certificates else None,
+            certificates_note=NOTE,
             **_interactive(read, leaderboard, drawn),
         )
     )

@@ -202,6 +202,7 @@ def jobs(config: Config) -> dict[str, int]:
         "train": models,
         "predict": models * (1 + len(config.further_splits)),
         "analyse": models,
+        "certify": models,
         "cost": models,
         "leaderboard": 1,
         "penalty_family": families,

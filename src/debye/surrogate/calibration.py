@@ -20,7 +20,7 @@ from pydantic import Field
 
 from debye.errors import FormatError, explain
 from debye.parameters import Model, Range
-from debye.store import write_text
+from debye.store import certificate_beside, write_text
 
 VERSION = "1"
 NOMINAL = 0.9
@@ -125,17 +125,6 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def beside(checkpoint: Path) -> Path:
-    """Where the calibration of a checkpoint lies.
-
-    Examples
-    --------
-    >>> str(beside(Path("weights/compact.safetensors")))
-    'weights/compact.certificate.json'
-    """
-    return checkpoint.with_name(f"{checkpoint.stem}.certificate.json")
-
-
 def save(calibration: Calibration, path: Path) -> None:
     """Write a calibration whole or not at all."""
     write_text(path, calibration.model_dump_json(indent=1) + "\n")
@@ -149,7 +138,7 @@ def load(checkpoint: Path) -> Calibration | None:
     FormatError
         If the file is none, or that of another checkpoint.
     """
-    path = beside(checkpoint)
+    path = certificate_beside(checkpoint)
     remedy = f"run debye certify {checkpoint} again, or delete the file"
     try:
         text = path.read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def certify_network(
     tests : mapping
         Name → data set on which coverage and width of the interval are measured.
     out : Path
-        JSON file; it counts where it lies beside the checkpoint, as `debye.surrogate.calibration.beside` names it.
+        JSON file; it counts where it lies beside the checkpoint, as `debye.store.certificate_beside` names it.
     train : Path, optional
         Split that the ranges of the inputs are from; the validation split if left out.
     device : {"auto", "cpu", "cuda"}

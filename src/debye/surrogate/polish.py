@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from debye.surrogate.prediction import Prediction
 
 
+REPETITIONS, BUDGET = 5, 0.2
+"""How often both starts are timed, at most, and the seconds after which no further repetition begins."""
+
+
 @dataclass(frozen=True, eq=False)
 class Polished:
     """A solution that started from a prediction, beside one that started from zero.
@@ -23,7 +28,7 @@ class Polished:
     solution : Solution
         From the prediction; its report counts its work.
     cold : Report
-        Of a start from zero on the same prepared geometry, run right after.
+        Of a start from zero on the same prepared geometry.
     seconds : float
         What the prediction itself took.
     """
@@ -54,10 +59,20 @@ def polish(prediction: Prediction, rtol: float | None, solver: Solver | None) ->
 
 def polished(prediction: Prediction, rtol: float | None, solver: Solver | None) -> Polished:
     """See `Prediction.polish`, with `compare`."""
-    problem = prediction.problem
+    problem, guess = prediction.problem, prediction.regular.ravel()
     prepared = prepare(problem, solver)
     # Set-up and first calls are to burden neither of the two.
-    prepared.solve(problem.charges, rtol, check=False)
-    solution = prepared.solve(problem.charges, rtol, guess=prediction.regular.ravel())
     cold = prepared.solve(problem.charges, rtol, check=False)
+    solution = prepared.solve(problem.charges, rtol, guess=guess)
+    started = time.perf_counter()
+    for _ in range(REPETITIONS):
+        # In turn, and the quickest of each counts: what else the machine does is to burden neither, either.
+        solution = min(solution, prepared.solve(problem.charges, rtol, guess=guess), key=_seconds)
+        cold = min(cold, prepared.solve(problem.charges, rtol, check=False), key=_seconds)
+        if time.perf_counter() - started > BUDGET:
+            break
     return Polished(solution, cold.report, prediction.seconds)
+
+
+def _seconds(solution: Solution) -> float:
+    return solution.report.seconds["iterate"]
