@@ -174,6 +174,27 @@ def predict(
 
 
 @cli.command()
+@click.argument("problem", type=FILE, required=False)
+@click.option(
+    "--model", type=FILE, help="checkpoint.safetensors of a training; without it the package's own network."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=5006, show_default=True, type=click.IntRange(0, 65535), help="0: one that is free."
+)
+@click.option("--no-browser", is_flag=True, help="Do not open the page in the browser.")
+def serve(problem: Path | None, model: Path | None, host: str, port: int, no_browser: bool) -> None:
+    """Serve a page on which solutes are drawn and charges dragged, and the potential follows.
+
+    It listens to this machine alone, unless --host says otherwise. PROBLEM is a problem to start from, as for
+    `debye solve`.
+    """
+    from debye.serve.server import serve as serve_page
+
+    serve_page(model, problem, host, port, browser=not no_browser)
+
+
+@cli.command()
 @click.argument("checkpoint", type=FILE)
 @click.option("-o", "--out", type=TARGET, required=True, help="File to write: .onnx or .pt2 (torch.export).")
 def export(checkpoint: Path, out: Path) -> None:

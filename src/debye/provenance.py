@@ -41,7 +41,8 @@ GROUND = (
 )
 """What every layer stands on; every sample passes through `progress.py` and `workers.py`. `cli.py`, `stages.py`,
 `arguments.py`, `consistency.py`, `ending.py`, `locks.py`, `preflight.py`, `placement.py`, `cluster.py`,
-`worker_jobs.py`, `info.py` and `planning` decide nothing. What `ablation.py` decides stands in the slices as a whole: its networks, its splits."""
+`worker_jobs.py`, `info.py`, `planning` and `serve` decide nothing. What `ablation.py` decides stands in the slices as a
+whole: its networks, its splits."""
 
 LAYERS = ("physics", "learning", "surrogate", "analysis")
 
