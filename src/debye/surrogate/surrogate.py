@@ -114,7 +114,8 @@ class Surrogate:
     ) -> Prediction | list[Prediction]:
         """Predict a problem, or all of a list in batches.
 
-        Problems that share solute and medium share what is made of them, and the network sees 64 problems at once, 512 on a GPU.
+        Problems that share solute and medium share what is made of them, and the network sees 64 problems at once, on a
+        GPU 512.
         A problem off the network's grid or out of its medium is put there where the equation's scaling is exact
         (`debye.surrogate.scaling`), and refused where it is not.
 
