@@ -216,3 +216,21 @@ def test_predictions_take_any_units(
     finite = np.isfinite(solved.potential)
     error = np.linalg.norm((found.potential - solved.potential)[finite])
     assert error < 0.02 * np.linalg.norm(solved.potential[finite])
+
+
+def test_a_level_set_that_is_no_distance_is_not_taken_for_one(own: Surrogate) -> None:
+    class Squared:
+        bounds = (np.array([-8.0, -8.0]), np.array([8.0, 8.0]))
+
+        def __call__(self, points: np.ndarray) -> np.ndarray:
+            return (points**2).sum(axis=1) - 64.0
+
+    charges = debye.PointCharges([[3.0, 1.0], [-2.0, -4.0]], [0.1, -0.05])
+    ball, squared = (
+        own.predict(debye.Problem(own.grid, solute, charges, own.medium), "cpu")
+        for solute in (debye.Ball((0.0, 0.0), 8.0), Squared())
+    )
+    assert abs(squared.level_set - ball.level_set).max() < own.grid.spacing**2 / (4 * 8.0)
+    assert abs(squared.regular - ball.regular).max() < 1e-3 * abs(ball.regular).max()
+    assert squared.certificate is not None
+    assert not squared.certificate.flags

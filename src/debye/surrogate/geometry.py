@@ -11,6 +11,7 @@ from debye.parameters import Grid, Medium
 from debye.physics.algebra import System
 from debye.physics.assembly import Discretisation, discretise_cut
 from debye.physics.cut import Cut, find_cut
+from debye.physics.redistance import signed_distances
 from debye.physics.shapes import Shape
 from debye.surrogate.flags import shape_features
 from debye.threads import one_thread
@@ -41,10 +42,18 @@ class Geometry:
         with one_thread():
             return find_cut(self.grid, self.solute)
 
-    @property
+    @cached_property
     def level_set(self) -> Floats:
-        """Level set at the nodes, shape (cells+1,)*dim, Å."""
-        return self.cut.level_set.reshape(self.grid.shape)
+        """Signed distance at the nodes, shape (cells+1,)*dim, Å.
+
+        That is what the networks were trained on. A level set that does not say that it is a distance is not taken
+        for one: in the place of its values stands the distance to the interface that it has on the grid.
+        """
+        flat = self.cut.level_set
+        if not getattr(self.solute, "is_distance", False):
+            with one_thread():
+                flat = signed_distances(self.cut)
+        return flat.reshape(self.grid.shape)
 
     @cached_property
     def discretisation(self) -> Discretisation:
