@@ -65,7 +65,7 @@ EDITS: list[tuple[str, Callable[[dict[str, Any]], None], set[str]]] = [
     (
         "a split less",
         lambda c: c["splits"].pop("other_salt"),
-        OTHER_SALT | {"merge/other_salt", "leaderboard"},
+        OTHER_SALT | {"merge/other_salt", "certificate", "leaderboard"},
     ),
     ("penalty study", lambda c: c["penalty"].update(values=["auto"]), PENALTY),
     (
@@ -127,11 +127,16 @@ MERGES = {f"merge/{split}" for split in SPLITS}
 COMPUTED_WITH: list[tuple[str, set[str]]] = [
     (
         "numpy",
-        SHARDS | PENALTY | SOLVED | MERGES | NETWORKS | {"analysis", "leaderboard", "penalty", "report"},
+        SHARDS
+        | PENALTY
+        | SOLVED
+        | MERGES
+        | NETWORKS
+        | {"certificate", "analysis", "leaderboard", "penalty", "report"},
     ),
-    ("scipy", SHARDS | PENALTY | SOLVED),
-    ("pyamg", SHARDS | PENALTY | SOLVED),
-    ("torch", NETWORKS),
+    ("scipy", SHARDS | PENALTY | SOLVED | {"certificate"}),
+    ("pyamg", SHARDS | PENALTY | SOLVED | {"certificate"}),
+    ("torch", NETWORKS | {"certificate"}),
     ("xarray", MERGES | {"analysis", "leaderboard", "penalty", "report"}),
     ("netCDF4", MERGES),
     ("click", set()),

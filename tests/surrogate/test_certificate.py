@@ -61,14 +61,14 @@ def test_the_estimate_is_near_a_known_error(kind: str, size: float, problem: Mak
 
 
 def test_an_estimate_of_a_potential_that_is_far_too_large_is_not_of_a_newton_step(problem: Maker) -> None:
-    """Newton comes down by 1 kT/e a step from where sinh is large; the estimate must not."""
+    """Newton comes down by 1 kT/e a step from where sinh is large; the estimate must not: it would be a sixth."""
     asked = problem(2)
     solved = debye.solve(asked, rtol=1e-11)
-    error = np.where(solved.level_set > 0, 60.0, 0.0) * np.abs(perturbation("smooth", asked))
+    error = 60.0 * np.exp(-(asked.grid.points() ** 2).sum(axis=1) / 200.0).reshape(asked.grid.shape)
     finite = np.isfinite(solved.potential)
     true = np.linalg.norm(error[finite]) / np.linalg.norm((solved.potential + error)[finite])
     found = looked_at(asked, solved.regular + error)
-    assert true / 3 < found.estimate < 3 * true
+    assert true / 2 < found.estimate < 2 * true
     assert found.relative_residual > 1e6
 
 

@@ -174,9 +174,9 @@ def pose(
     lengths_scaled = problem.medium.model_copy(update={"debye_length": problem.medium.debye_length / length})
     differs = medium_differences(lengths_scaled, medium, flat)
     if differs and not any_medium:
-        found = f"{problem.medium} in a box of half width {problem.grid.half_width:g} Å"
+        here = f"{problem.medium} in a box of half width {problem.grid.half_width:g} Å"
         usable = f"{medium} in one of {grid.half_width:g} Å, or what scales to it,"
-        _refuse(name, "medium", found, usable, whose)
+        _refuse(name, "medium", here, usable, whose)
     medium_there, strength = lengths_scaled, 1.0
     if not differs:
         strength = problem.medium.coupling / medium.coupling * medium.eps_solute / problem.medium.eps_solute
