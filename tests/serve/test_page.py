@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from debye import load_problem, open_dataset
 from debye.cli import cli
 from debye.errors import ConfigError
+from debye.serve import server
 from debye.serve.answers import Answers
 from debye.serve.desk import first_drawing
+from debye.serve.drawing import as_yaml
 from debye.serve.server import MOST_SESSIONS, serve, start
 
 sync_api = pytest.importorskip(
@@ -37,22 +39,21 @@ MOST_MILLISECONDS = 100.0
 @pytest.fixture(scope="module")
 def address():
     """A server in a thread of its own."""
-    ready, servers = threading.Event(), []
+    ready, running = threading.Event(), []
 
     def run():
         asyncio.set_event_loop(asyncio.new_event_loop())
-        server = start(Answers(), first_drawing(), "127.0.0.1", 0)
-        servers.append(server)
+        running.append(start(Answers(), first_drawing(), "127.0.0.1", 0))
         ready.set()
-        server.io_loop.start()
+        running[0].io_loop.start()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(60)
-    (server,) = servers
-    yield f"http://127.0.0.1:{server.port}/"
-    server.io_loop.add_callback(server.stop)
-    server.io_loop.add_callback(server.io_loop.stop)
+    loop = running[0].io_loop
+    yield f"http://127.0.0.1:{running[0].port}/"
+    loop.add_callback(running[0].stop)
+    loop.add_callback(loop.stop)
     thread.join(20)
     assert not thread.is_alive()
 
@@ -272,7 +273,7 @@ def test_all_of_it_by_keyboard(shown):
         "charge_y",
         "charge_q",
     ]
-    assert [one for one in reached if one] == expected
+    assert reached == expected
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("input, select, button")]
           .filter((one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim())).map((one) => one.id)"""
@@ -399,6 +400,30 @@ def test_where_it_may_listen():
     found = CliRunner().invoke(cli, ["serve", "--help"])
     assert found.exit_code == 0
     assert "127.0.0.1" in found.output
+
+
+def test_it_starts_from_a_problem_on_its_grid_and_ends_with_ctrl_c(tmp_path, monkeypatch):
+    path = tmp_path / "problem.yaml"
+    path.write_text(as_yaml(first_drawing().valued(0, 0.03).problem(Answers().grid)), encoding="utf-8")
+    started = []
+
+    class Interrupted:
+        port, io_loop = 1, property(lambda self: self)
+
+        def start(self):
+            raise KeyboardInterrupt
+
+        def stop(self):
+            started.append("stopped")
+
+    monkeypatch.setattr(server, "start", lambda *given: started.append(given) or Interrupted())
+    serve(problem=path, browser=False)
+    assert started[0][1].charges[0].q == 0.03
+    assert started[0][2:] == ("127.0.0.1", 5006)
+    assert started[1] == "stopped"
+    path.write_text(path.read_text(encoding="utf-8").replace("cells: 64", "cells: 32"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="grid"):
+        serve(problem=path, browser=False)
 
 
 def test_a_port_that_is_taken(address):

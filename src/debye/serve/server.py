@@ -64,8 +64,9 @@ def serve(
         raise ConfigError(explain("--host", host, "a name or an IPv4 address", "give one of these"))
     answers = Answers(model)
     drawing = first_drawing() if problem is None else _read(problem, answers)
-    # Bokeh's log tells of every session.
-    logging.getLogger("bokeh").setLevel(logging.WARNING)
+    # Theirs tell of every session and every request.
+    for name in ("bokeh", "tornado.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     server = start(answers, drawing, host, port)
     address = f"http://{host}:{server.port}/"
     if not is_loopback(host):

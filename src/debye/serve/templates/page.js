@@ -141,6 +141,8 @@
     const named = (name) => found.get_model_by_name(name);
     [ask, tell] = ["ask", "tell"].map(named);
     const plots = ["picture", "profile", "difference"].map(named);
+    // Where keys do something there is a stop with a name; Bokeh's own have none.
+    for (const plot of plots) Bokeh.index.get_by_id(plot.id).canvas_view.events_el.tabIndex = -1;
     const sources = { charge: named("charges"), handle: named("handles"), line: named("line") };
     picture = pointer({ canvas: place("picture"), view: Bokeh.index.get_by_id(plots[0].id), sources, send, state: () => told });
     const repaint = () => plots.forEach(paint);
