@@ -94,7 +94,7 @@ EXPERIMENTS ?= workflow/scenarios/experiments.yaml
 SHIPPED := multigrid_fine
 
 .PHONY: experiments
-experiments: $(READY)  ## the experiments of docs/experiments.md on two cores, three hours: its tables, and the weights of the package
+experiments: $(READY)  ## the experiments of docs/experiments.md on two cores, four hours: its tables, and the weights of the package
 	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
 	    --configfile $(EXPERIMENTS) --directory results/experiments --set-threads train=1 \
 	    --prioritize results/models/$(SHIPPED)/checkpoint.safetensors
