@@ -189,7 +189,7 @@ def as_markdown(result: dict) -> str:
         ]
         lines += [
             f"| {one['method']} | {one['per_second']:.0f} | {one['per_second'] / base:.2g} | "
-            f"{one['median_error']:.2%} | {one['error_95']:.2%} |"
+            f"{one['median_error']:.1e} | {one['error_95']:.1e} |"
             for one in rows
         ]
     return "\n".join(lines) + "\n"
