@@ -150,7 +150,8 @@ def predict(
     from debye.learning.shipped import shipped
     from debye.surrogate.command import predict_problems, predict_samples, require_one_kind
 
-    differ(**{f"what {number}": path for number, path in enumerate(what)}, model=model, out=out, plot=plot)
+    inputs = {f"input {number}": path for number, path in enumerate(what, 1)}
+    differ(**inputs, model=model, out=out, plot=plot)
     checkpoint = shipped() if model is None else model
     if require_one_kind(what, certify=certify, plot=plot, polish=polish, certificate=certificate):
         with only_writer(out):

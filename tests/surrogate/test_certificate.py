@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests.surrogate.conftest import Maker
 import debye
 from debye.errors import FormatError
 from debye.parameters import Solver
+from debye.store import certificate_beside
 from debye.surrogate import calibration
 from debye.surrogate.calibration import FEWEST, NOMINAL, Calibration, Factors, conformal
 from debye.surrogate.certificate import Assessment, assess, certify
@@ -66,9 +69,9 @@ def test_an_estimate_of_a_potential_that_is_far_too_large_is_not_of_a_newton_ste
     solved = debye.solve(asked, rtol=1e-11)
     error = 60.0 * np.exp(-(asked.grid.points() ** 2).sum(axis=1) / 200.0).reshape(asked.grid.shape)
     finite = np.isfinite(solved.potential)
-    true = np.linalg.norm(error[finite]) / np.linalg.norm((solved.potential + error)[finite])
+    true = np.linalg.norm(error[finite]) / np.linalg.norm(solved.potential[finite])
     found = looked_at(asked, solved.regular + error)
-    assert true / 2 < found.estimate < 2 * true
+    assert true / 3 < found.estimate < 2 * true
     assert found.relative_residual > 1e6
 
 
@@ -78,10 +81,8 @@ def test_wrong_values_on_the_box_are_part_of_the_error(problem: Maker) -> None:
     wrong = solved.regular.copy()
     wrong[0] += 0.5
     finite = np.isfinite(solved.potential)
-    u = np.where(finite, solved.potential, 0.0)
-    u[0] += 0.5
-    expected = np.linalg.norm((wrong - solved.regular)[finite]) / np.linalg.norm(u)
-    assert looked_at(asked, wrong).estimate == pytest.approx(expected, rel=1e-6)
+    expected = np.linalg.norm((wrong - solved.regular)[finite]) / np.linalg.norm(solved.potential[finite])
+    assert looked_at(asked, wrong).estimate == pytest.approx(expected, rel=1e-4)
 
 
 def test_quantiles_hold_the_share_that_they_promise() -> None:
@@ -252,3 +253,36 @@ def test_labels_of_order_4_differ_by_little(problem: Maker) -> None:
     solved = debye.solve(asked, solver=Solver(order=4))
     assert solved.report.order == 4
     assert looked_at(asked, solved.regular).estimate < 0.02
+
+
+def test_a_prediction_far_too_large_is_not_measured_by_its_own_size(
+    own: Surrogate, own_problem: Maker
+) -> None:
+    asked = own_problem(0)
+    solution = debye.solve(asked)
+    geometry = Geometry(asked.grid, asked.solute, asked.medium)
+    found = assess(geometry, asked, 1e6 * solution.regular.ravel())
+    # By that it could not be more than 1.
+    assert found.estimate > 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": "99"}, "version"),
+        ({"factors": {"median": -1.0, "lower": 5.0, "upper": 2.0}}, "factors"),
+        ({"factors": {"median": 1.0, "lower": 5.0, "upper": 6.0}}, "expected rising ones"),
+        ({"ranges": {"depth": [0.0, 1.0]}}, "found ranges of depth"),
+    ],
+)
+def test_a_calibration_that_is_none_is_refused(
+    change: dict[str, object], words: str, own: Surrogate, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "copy.safetensors"
+    shutil.copy(own.path, checkpoint)
+    content = json.loads(certificate_beside(own.path).read_text(encoding="utf-8"))
+    certificate_beside(checkpoint).write_text(json.dumps(content), encoding="utf-8")
+    assert Surrogate.load(checkpoint).calibration is not None
+    certificate_beside(checkpoint).write_text(json.dumps(content | change), encoding="utf-8")
+    with pytest.raises(debye.FormatError, match=words):
+        Surrogate.load(checkpoint)

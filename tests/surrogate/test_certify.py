@@ -28,6 +28,7 @@ from debye.physics.sampling import make_shard
 from debye.provenance import code_digest
 from debye.surrogate import calibration
 from debye.surrogate.certify import certify_network, summary
+from debye.surrogate.command import predict_samples
 from debye.surrogate.samples import Labelled
 from debye.surrogate.surrogate import Surrogate
 
@@ -283,7 +284,7 @@ WRONG = {
     "two in a figure": (["problem.yaml", "b.yaml", "--plot", "f.png"], "--plot: found 2 problems"),
     "a data set polished": (["test.nc", "--polish", "1e-8"], "--polish: found the data set test.nc"),
     "a problem certified": (["problem.yaml", "--certify"], "--certify: found problems"),
-    "two grids": (["problem.yaml", "coarse.yaml"], "problems: found grids"),
+    "two grids": (["problem.yaml", "coarse.yaml"], "predictions: found grids"),
     "a tolerance": (["problem.yaml", "--polish", "2"], "rtol: found 2.0"),
     "another kind of figure": (["problem.yaml", "--plot", "f.xyz"], "xyz"),
 }
@@ -352,3 +353,22 @@ def test_what_is_written_is_json_of_the_documented_kind(
     content = json.loads((folder / "net.certificate.json").read_text(encoding="utf-8"))
     assert content["splits"].keys() == {"test", "salt", "strong"}
     assert content["nominal"] == 0.9
+
+
+def test_a_file_of_a_users_own_shape_is_refused_in_a_line(tmp_path: Path) -> None:
+    class Own:
+        is_distance = True
+        bounds = (np.array([-8.0, -8.0]), np.array([8.0, 8.0]))
+
+        def __call__(self, points: np.ndarray) -> np.ndarray:
+            return np.hypot(*points.T) - 8.0
+
+    own = Surrogate.load()
+    charges = debye.PointCharges([[3.0, 1.0]], [0.1])
+    store.write(
+        own.predict(debye.Problem(own.grid, Own(), charges, own.medium), "cpu").to_dataset(),
+        tmp_path / "own.nc",
+    )
+    with pytest.raises(debye.FormatError, match=r"own\.nc.*user's own"):
+        predict_samples(own.path, tmp_path / "own.nc", tmp_path / "out.nc", "cpu", False, True)
+    assert not (tmp_path / "out.nc").exists()

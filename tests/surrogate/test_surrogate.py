@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_the_file_is_in_the_documented_format(small: Path, problem: Maker, tmp_p
     assert "error_estimate" not in blank
     assert blank["relative_residual"].item() == 1.0
     other = problem(grid=debye.Grid(cells=16, half_width=16.0))
-    with pytest.raises(ConfigError, match="one grid in a file"):
+    with pytest.raises(ConfigError, match="found grids"):
         dataset_of(Surrogate.load(small).predict([asked[0], other], "cpu"))
 
 
@@ -180,7 +181,9 @@ def test_a_prediction_that_is_no_number_is_refused(small: Path, problem: Maker, 
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(small.read_bytes())
     change_weights(path, no_number)
-    with pytest.raises(FormatError, match="NaN or inf for problem 0"):
+    with pytest.raises(
+        FormatError, match="problem: found a prediction of checkpoint.safetensors with NaN or inf"
+    ):
         Surrogate.load(path).predict(problem(), "cpu")
 
 
@@ -234,3 +237,47 @@ def test_a_level_set_that_is_no_distance_is_not_taken_for_one(own: Surrogate) ->
     assert abs(squared.regular - ball.regular).max() < 1e-3 * abs(ball.regular).max()
     assert squared.certificate is not None
     assert not squared.certificate.flags
+
+
+def test_of_a_list_the_problem_is_named_that_is_wrong(own: Surrogate) -> None:
+    class Lie:
+        is_distance = True
+        bounds = (np.array([-8.0, -8.0]), np.array([8.0, 8.0]))
+
+        def __call__(self, points: np.ndarray) -> np.ndarray:
+            return 100.0 * (np.hypot(*points.T) - 8.0)
+
+    charges = debye.PointCharges([[3.0, 1.0]], [0.1])
+    good, thick, lie = (
+        debye.Problem(own.grid, solute, charges, own.medium)
+        for solute in (debye.Ball((0.0, 0.0), 8.0), debye.Ball((0.0, 0.0), 15.9), Lie())
+    )
+    with pytest.raises(debye.GeometryError, match=r"problem 2: solute: .* touches"):
+        own.predict([good, good, thick], "cpu")
+    with pytest.raises(debye.GeometryError, match=r"lie: solute: .* says that it is a distance"):
+        own.predict([good, lie], "cpu", names=["good", "lie"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "words"),
+    [
+        (None, {}, "problem: found NoneType"),
+        ([], {"names": ["one"]}, "names: found 1 for 0 problems"),
+        ([], {"device": "mps"}, "device: found mps"),
+    ],
+)
+def test_what_is_no_question_is_refused(
+    asked: object, options: dict[str, Any], words: str, own: Surrogate
+) -> None:
+    with pytest.raises(debye.ConfigError, match=words):
+        own.predict(asked, **options)  # type: ignore[call-overload]
+
+
+def test_a_file_is_of_one_kind(own: Surrogate, own_problem: Maker) -> None:
+    one, other = own_problem(0), own_problem(1)
+    certified, plain = own.predict(one, "cpu"), own.predict(other, "cpu", certify=False)
+    with pytest.raises(debye.ConfigError, match="certificates"):
+        dataset_of([certified, plain])
+    with pytest.raises(debye.ConfigError, match="found none"):
+        dataset_of([])
+    assert "array" not in repr(certified)

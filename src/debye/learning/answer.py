@@ -48,6 +48,7 @@ class Answers:
         charges: Sequence[tuple[Floats, Floats]],
         medium: Medium,
         device: str = "auto",
+        names: Sequence[str] | None = None,
     ) -> Floats:
         """Regular potential of a batch of problems on the network's grid.
 
@@ -60,6 +61,8 @@ class Answers:
         medium : Medium
             What is known in closed form is computed for it.
         device : {"auto", "cpu", "cuda"}
+        names : sequence of str, optional
+            What messages call the problems; their numbers if left out.
 
         Returns
         -------
@@ -87,8 +90,9 @@ class Answers:
         regular, _ = regular_potential(batch, self._on(choose_device(device)), encoding)
         bad = np.flatnonzero(~np.isfinite(regular).reshape(len(regular), -1).all(axis=1))
         if bad.size:
-            found = f"a prediction with NaN or inf for problem {bad[0]}"
-            raise FormatError(explain(str(self.path), found, "finite values", "solve it, or train again"))
+            whose = f"problem {bad[0]}" if names is None else names[bad[0]]
+            found = f"a prediction of {self.path.name} with NaN or inf"
+            raise FormatError(explain(whose, found, "finite values", "solve it"))
         return np.asarray(regular, dtype=float)
 
     def _on(self, device: torch.device) -> nn.Module:

@@ -11,6 +11,9 @@ from torch import nn
 from debye.errors import ConfigError, explain
 from debye.provenance import processor
 
+NAMES = ("auto", "cpu", "cuda")
+"""What devices are called; which GPU, the environment says (CUDA_VISIBLE_DEVICES)."""
+
 
 def choose_device(name: str) -> torch.device:
     """Device of that name; "auto" is the GPU if there is one.
@@ -18,8 +21,10 @@ def choose_device(name: str) -> torch.device:
     Raises
     ------
     ConfigError
-        If "cuda" is asked for and absent.
+        If it is none of `NAMES`, or "cuda" and absent.
     """
+    if name not in NAMES:
+        raise ConfigError(explain("device", name, " or ".join(NAMES), "name one of them"))
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():

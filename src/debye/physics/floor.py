@@ -100,6 +100,11 @@ def rebuild_shape(parameters: dict[str, float]) -> Shape:
 
     Parameters that are NaN are padding: a data set names as many as the family's largest molecule has.
 
+    Raises
+    ------
+    FormatError
+        If there are none: a data set keeps no user's own shapes.
+
     Examples
     --------
     >>> rebuild_shape({"center_x": 0.0, "center_y": 1.0, "radius": 2.0})
@@ -111,6 +116,12 @@ def rebuild_shape(parameters: dict[str, float]) -> Shape:
             continue
         several = re.match("(center|centers|semi_axes|amplitudes|phases|radii)_", name)
         grouped.setdefault(several[1] if several else name, []).append(value)
+    if not grouped:
+        raise FormatError(
+            explain(
+                "geometry", "a shape of the user's own", "one of Debye's shapes", "give the problem itself"
+            )
+        )
     single = ("radius", "angle", "probe_radius")
     keys: dict[str, Any] = {name: values[0] if name in single else values for name, values in grouped.items()}
     if "centers" in keys:

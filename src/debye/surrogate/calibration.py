@@ -13,16 +13,18 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from debye.errors import FormatError, explain
-from debye.parameters import Model, Range
+from debye.parameters import Model, Positive, Range
 from debye.store import certificate_beside, write_text
+from debye.surrogate.flags import FEATURES
 
-VERSION = "1"
+VERSION: Literal["1"] = "1"
 NOMINAL = 0.9
 """Share of samples whose error the interval shall hold."""
 
@@ -49,18 +51,26 @@ class Split(Model):
 class Factors(Model):
     """True error over estimate on the validation split."""
 
-    median: float
-    lower: float = Field(description="quantile below the interval")
-    upper: float = Field(description="quantile above the interval")
+    median: Positive
+    lower: Positive = Field(description="quantile below the interval")
+    upper: Positive = Field(description="quantile above the interval")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.lower <= self.median <= self.upper:
+            raise ValueError(
+                f"found factors {self.lower:g}, {self.median:g}, {self.upper:g}, expected rising ones; certify again"
+            )
+        return self
 
 
 class Calibration(Model):
     """Calibration of one checkpoint, as written beside it."""
 
-    version: str = VERSION
+    version: Literal["1"] = VERSION
     checkpoint: str = Field(description="SHA-256 of the checkpoint's file")
     model: str = Field(description="name of the network")
-    nominal: float = NOMINAL
+    nominal: float = Field(default=NOMINAL, gt=0, lt=1)
     samples: int = Field(description="validation samples")
     factors: Factors | None = Field(description="error over estimate; None where samples were too few")
     residual_most: float = Field(description="greatest relative residual on the validation split")
@@ -72,6 +82,15 @@ class Calibration(Model):
     code_digest: str
     source: str
     date_created: str
+
+    @field_validator("ranges")
+    @classmethod
+    def _all_features(cls, ranges: dict[str, Range]) -> dict[str, Range]:
+        if set(ranges) != set(FEATURES):
+            raise ValueError(
+                f"found ranges of {', '.join(sorted(ranges))}, expected of {', '.join(sorted(FEATURES))}; certify again"
+            )
+        return ranges
 
 
 def conformal(errors: ArrayLike, estimates: ArrayLike, nominal: float = NOMINAL) -> Factors | None:

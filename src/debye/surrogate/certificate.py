@@ -3,7 +3,7 @@
 The residual is that of the immersed discrete equation in which the network's labels were solved. It costs one stencil
 sweep once the geometry is set up, and says little of the error: one of 10⁻³ may stand for an error of 10⁻³ or 10⁻².
 Two cycles of the solver's multigrid on it tell nearly all of the error, for some 0.4 ms at 64² cells. What is estimated
-is the distance to the solution of the discrete equation, ‖û - u_h‖/‖û‖ over the nodes at which u is finite: the
+is the distance to the solution of the discrete equation, ‖û - u_h‖/‖u_h‖ over the nodes at which u is finite: the
 discretisation's own error, the label floor of docs/experiments.md, comes on top.
 """
 
@@ -40,7 +40,7 @@ class Certificate:
     relative_residual : float
         Of the discrete equation, relative to the norm of its data, as in `Report`: a solution has rtol.
     error_estimate : float or None
-        Estimate of ‖û - u_h‖/‖û‖, u_h the solution of the discrete equation; None where the network has no calibration.
+        Estimate of ‖û - u_h‖/‖u_h‖, u_h the solution of the discrete equation; None without a calibration.
     error_interval : tuple of float, or None
         Ends of the interval that holds this error in a share `nominal` of problems like those of the validation split.
         Of problems unlike them (`flags`) it may hold fewer.
@@ -64,11 +64,12 @@ class Certificate:
         """One line for a person."""
         words = f"relative residual {self.relative_residual:.2g}"
         if self.error_estimate is None or self.error_interval is None or self.nominal is None:
-            return f"{words}, error not calibrated (estimate {100 * self.uncalibrated:.2g} %)"
+            return f"{words}, error not calibrated (estimate {100 * self.uncalibrated:.3g} %)"
         low, high = self.error_interval
+        promise = f"at {100 * self.nominal:g} %" if not self.flags else "but no promise: see its flags"
         return (
             f"{words}, relative error of u {100 * self.error_estimate:.3g} % "
-            f"({100 * low:.3g} to {100 * high:.3g} % at {100 * self.nominal:g} %)"
+            f"({100 * low:.3g} to {100 * high:.3g} % {promise})"
         )
 
 
@@ -105,12 +106,16 @@ def assess(geometry: Geometry, problem: Problem, w: Floats) -> Assessment:
 
 
 def relative_error(error: Floats, w: Floats, problem: Problem, level_set: Floats) -> float:
-    """‖e‖/‖u‖ over the nodes at which u is finite, arrays of shape (nodes,)."""
+    """‖e‖/‖û - e‖ over the nodes at which u is finite, arrays of shape (nodes,).
+
+    û - e stands for the solution: a prediction that is far too large is not to be measured by its own size.
+    """
     inside = level_set < 0
     u = w.copy()
     u[inside] += coulomb_potential(problem.grid.points()[inside], problem.charges, problem.medium)
     finite = np.isfinite(u)
-    return float(np.linalg.norm(error[finite])) / max(float(np.linalg.norm(u[finite])), 1e-300)
+    size = float(np.linalg.norm((u - error)[finite]))
+    return float(np.linalg.norm(error[finite])) / max(size, 1e-300)
 
 
 def certify(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from debye.errors import ConfigError, explain
+from debye.errors import ConfigError, DebyeError, explain
 from debye.learning.predict import predict_dataset
 from debye.parameters import Solver
-from debye.physics.problem import load_problem
+from debye.physics.problem import Problem, load_problem
 from debye.store import written
 from debye.surrogate.datasets import dataset_of
 from debye.surrogate.samples import Labelled
@@ -89,7 +89,7 @@ def predict_problems(
         check_extension(plot)
     if polish is not None:
         polish = Solver(rtol=polish).rtol
-    problems = [load_problem(file) for file in files]
+    problems = [_loaded(file, several=len(files) > 1) for file in files]
     surrogate = Surrogate.load(checkpoint)
     names = [str(file) for file in files]
     if polish is not None:
@@ -102,6 +102,16 @@ def predict_problems(
         if plot is not None:
             draw_solution(dataset, plot)
     return _lines(files, predictions, polished), _warnings(files, predictions, polished)
+
+
+def _loaded(file: Path, several: bool) -> Problem:
+    """Problem in a file; of several, a message names the file."""
+    try:
+        return load_problem(file)
+    except DebyeError as error:
+        if not several or str(file) in str(error):
+            raise
+        raise type(error)(f"{file}: {error}") from None
 
 
 def _lines(

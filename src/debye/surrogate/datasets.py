@@ -66,19 +66,26 @@ def dataset_of(predictions: Sequence[Prediction], polished: Sequence[Solution] =
     Raises
     ------
     ConfigError
-        If there are several grids or boundaries, or only some have a certificate.
+        If there are none, or several grids or networks, or only some have a certificate.
     """
+    if not predictions:
+        raise ConfigError(explain("predictions", "none", "at least one", "predict something"))
     first = predictions[0].problem
     for prediction in predictions:
-        if prediction.problem.grid != first.grid:
-            raise ConfigError(
-                explain(
-                    "problems",
-                    f"grids {first.grid} and {prediction.problem.grid}",
-                    "one grid in a file",
-                    "predict them into a file each",
+        for what, found, expected in (
+            ("grids", prediction.problem.grid, first.grid),
+            ("networks", prediction.network["model"], predictions[0].network["model"]),
+            ("certificates", prediction.certificate is not None, predictions[0].certificate is not None),
+        ):
+            if found != expected:
+                raise ConfigError(
+                    explain(
+                        "predictions",
+                        f"{what} {expected} and {found}",
+                        "the same of all in a file",
+                        "write a file for each",
+                    )
                 )
-            )
     configuration = {
         "grid": first.grid.model_dump(mode="json"),
         "boundary": first.boundary if isinstance(first.boundary, str) else "callable",

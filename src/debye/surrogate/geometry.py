@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from debye.errors import GeometryError, explain
 from debye.parameters import Grid, Medium
 from debye.physics.algebra import System
 from debye.physics.assembly import Discretisation, discretise_cut
@@ -17,6 +18,9 @@ from debye.surrogate.flags import shape_features
 from debye.threads import one_thread
 
 Floats = NDArray[np.float64]
+
+MOST_STEEP = 1.2
+"""Change of a level set over an Å, or its inverse, beyond which it is no distance."""
 
 
 class Geometry:
@@ -49,10 +53,23 @@ class Geometry:
         That is what the networks were trained on. A level set that does not say that it is a distance is not taken
         for one: in the place of its values stands the distance to the interface that it has on the grid.
         """
-        flat = self.cut.level_set
+        cut = self.cut
+        flat = cut.level_set
         if not getattr(self.solute, "is_distance", False):
             with one_thread():
-                flat = signed_distances(self.cut)
+                flat = signed_distances(cut)
+        else:
+            # ℓ is the distance to the flat piece of Γ in each cut simplex.
+            steepness = float(np.median(np.abs(flat[cut.nodes])) / np.median(np.abs(cut.ell)))
+            if not 1 / MOST_STEEP < steepness < MOST_STEEP:
+                raise GeometryError(
+                    explain(
+                        "solute",
+                        f"a level set that says that it is a distance and changes by {steepness:.3g} in an Å",
+                        "1",
+                        "take is_distance away, or divide",
+                    )
+                )
         return flat.reshape(self.grid.shape)
 
     @cached_property

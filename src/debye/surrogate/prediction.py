@@ -40,6 +40,10 @@ class Prediction:
     seconds: float = field(default=0.0)
     """Wall time of geometry and network, this prediction's share of its batch; without the certificate."""
 
+    def __repr__(self) -> str:
+        """One line: arrays have no place in it."""
+        return f"<Prediction of {self.network['model']}: {self.certificate or 'no certificate'}>"
+
     @property
     def problem(self) -> Problem:
         """The problem as it was asked."""

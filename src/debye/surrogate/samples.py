@@ -41,6 +41,15 @@ class Labelled:
         with open_dataset(path) as dataset:
             self.described = dataset.drop_vars(["regular_potential", "level_set"]).load()
             self.digest = str(dataset.attrs.get("content_digest", ""))
+        if (self.described["geometry"] == "custom").any():
+            raise FormatError(
+                explain(
+                    f"{path}: geometry",
+                    "a shape of the user's own, which a file does not keep",
+                    "Debye's shapes",
+                    "predict the problem itself",
+                )
+            )
         self.grid, medium = grid_of(self.described), medium_of(self.described, str(path))
         if self.grid != surrogate.grid or medium.ions != surrogate.medium.ions:
             whose = f"{surrogate.grid}, {surrogate.medium.ions} ions of the network {surrogate.name}"

@@ -176,7 +176,14 @@ def pose(
     if differs and not any_medium:
         told = f"{problem.medium} in a box of half width {problem.grid.half_width:g} Å"
         usable = f"{medium} in one of {grid.half_width:g} Å, or what scales to it,"
-        _refuse(name, "medium", told, usable, whose)
+        raise ConfigError(
+            explain(
+                f"{name}: medium",
+                told,
+                f"{usable} of {whose}",
+                "solve it with `debye solve`, or ask all the same: any_medium=True (--any-medium) flags it",
+            )
+        )
     medium_there, strength = lengths_scaled, 1.0
     if not differs:
         strength = problem.medium.coupling / medium.coupling * medium.eps_solute / problem.medium.eps_solute

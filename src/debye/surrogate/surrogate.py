@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from debye.errors import ConfigError, explain
+from debye.errors import ConfigError, GeometryError, explain
 from debye.learning.answer import Answers
 from debye.learning.device import choose_device
 from debye.learning.shipped import shipped
@@ -147,6 +147,12 @@ class Surrogate:
         """
         if isinstance(problem, Problem):
             return next(iter(self._predict([problem], ["problem"], device, certify, any_medium)))
+        if not isinstance(problem, Iterable):
+            raise ConfigError(
+                explain(
+                    "problem", type(problem).__name__, "a debye.Problem or a list of them", "give problems"
+                )
+            )
         problems = list(problem)
         for number, one in enumerate(problems):
             if not isinstance(one, Problem):
@@ -154,6 +160,9 @@ class Surrogate:
                     explain(f"problem {number}", type(one).__name__, "a debye.Problem", "give problems")
                 )
         called = [f"problem {number}" for number in range(len(problems))] if names is None else list(names)
+        if len(called) != len(problems):
+            found = f"{len(called)} for {len(problems)} problems"
+            raise ConfigError(explain("names", found, "one for each", "mend the list"))
         return list(self._predict(problems, called, device, certify, any_medium))
 
     def _predict(
@@ -171,20 +180,30 @@ class Surrogate:
         for start in range(0, len(mappings), at_once):
             for one in geometries.values():
                 one.forget()
-            yield from self._block(mappings[start : start + at_once], geometries, device, certify)
+            block = slice(start, start + at_once)
+            yield from self._block(mappings[block], names[block], geometries, device, certify)
 
     def _block(
-        self, mappings: list[Mapping], geometries: dict[object, Geometry], device: str, certified: bool
+        self,
+        mappings: list[Mapping],
+        names: list[str],
+        geometries: dict[object, Geometry],
+        device: str,
+        certified: bool,
     ) -> Iterator[Prediction]:
         started = time.perf_counter()
         here = []
-        for mapping in mappings:
+        for mapping, name in zip(mappings, names, strict=True):
             key = _key(mapping)
             if key not in geometries:
                 posed = mapping.posed
                 geometries[key] = Geometry(posed.grid, posed.solute, posed.medium)
+                try:
+                    _ = geometries[key].level_set
+                except GeometryError as error:
+                    raise GeometryError(f"{name}: {error}") from None
             here.append(geometries[key])
-        nodal = self._nodal(mappings, here, device)
+        nodal = self._nodal(mappings, names, here, device)
         seconds = (time.perf_counter() - started) / len(mappings)
         for mapping, geometry, w in zip(mappings, here, nodal, strict=True):
             certificate = None
@@ -193,7 +212,9 @@ class Surrogate:
                 certificate = certify(found, self.calibration, self.grid, mapping.differs)
             yield Prediction(mapping, geometry, w, certificate, self.attributes, seconds)
 
-    def _nodal(self, mappings: list[Mapping], geometries: list[Geometry], device: str) -> Floats:
+    def _nodal(
+        self, mappings: list[Mapping], names: list[str], geometries: list[Geometry], device: str
+    ) -> Floats:
         """W as posed, flat, shape (b, nodes); one call of the network for each medium."""
         nodal = np.empty((len(mappings), int(np.prod(self.grid.shape))))
         media = list(dict.fromkeys(mapping.posed.medium for mapping in mappings))
@@ -202,7 +223,9 @@ class Surrogate:
             level_sets = np.stack([geometries[number].level_set for number in chosen]).astype(np.float32)
             charges = [mappings[number].posed.charges for number in chosen]
             pairs = [(one.positions, one.values) for one in charges]
-            nodal[chosen] = self.regular(level_sets, pairs, medium, device).reshape(len(chosen), -1)
+            called = [names[number] for number in chosen]
+            found = self.regular(level_sets, pairs, medium, device, called)
+            nodal[chosen] = found.reshape(len(chosen), -1)
         return nodal
 
     def regular(
@@ -211,9 +234,10 @@ class Surrogate:
         charges: Sequence[tuple[Floats, Floats]],
         medium: Medium,
         device: str = "auto",
+        names: Sequence[str] | None = None,
     ) -> Floats:
         """W of problems given as arrays, see `debye.learning.answer.Answers.regular`."""
-        return self._answers.regular(level_sets, charges, medium, device)
+        return self._answers.regular(level_sets, charges, medium, device, names)
 
     @property
     def attributes(self) -> dict[str, str | int]:
