@@ -224,7 +224,7 @@ def test_tiny_charges_are_answered_drawn_and_compared(asks, q):
 def test_levels_rise(limit):
     found = levels(limit)
     assert len(found) >= 4
-    assert 0 < found[0]
+    assert found[0] > 0
     assert (np.diff(found) > 0).all()
     assert scale(1e-320) == scale(1e-9)
 
