@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 
 from debye import ConfigError, DebyeError, GeometryError, Solution
 from debye.serve.answers import Answers
 from debye.serve.asked import COMMANDS, LONGEST, commands
 from debye.serve.desk import Desk
-from debye.serve.fields import Field, isolines, relative
+from debye.serve.fields import Field, isolines, levels, relative, scale
+from debye.serve.session import Session
 from debye.serve.told import told
 
 
@@ -21,6 +23,18 @@ def answers():
 @pytest.fixture
 def desk(answers):
     return Desk(answers)
+
+
+@pytest.fixture
+def asks(desk):
+    """Sends commands to a session as the page does; gives what the page is told."""
+    session = Session(Document(), desk)
+
+    def asks(*rows):
+        session.ask.data = {"text": [json.dumps(rows)], "number": [session.number]}
+        return json.loads(session.tell.data["text"][0])
+
+    return asks
 
 
 @pytest.mark.parametrize(
@@ -182,3 +196,41 @@ def test_isolines_lie_on_their_level():
 
 def test_relative_difference_leaves_infinite_nodes_out():
     assert relative(np.array([3.0, 0.0, 9.0]), np.array([0.0, 6.0, np.inf])) == pytest.approx(0.5)
+    assert relative(np.zeros(2), np.zeros(2)) == 0.0
+    assert relative(np.ones(2), np.zeros(2)) == np.inf
+
+
+def test_a_refused_file_is_said_and_never_delivered_later(asks):
+    assert asks(["charge", 0, 15.0, 0.0])["stale"]
+    refused = asks(["download", "yaml"])
+    assert refused["file"] is None
+    assert refused["message"].startswith("not saved: charge 0")
+    back = asks(["charge", 0, 2.0, 0.0])
+    assert (back["file"], back["message"]) == (None, "")
+    assert asks(["download", "yaml"])["file"]["name"] == "problem.yaml"
+
+
+@pytest.mark.parametrize("q", [1e-6, 1e-15, 1e-300, 0.0])
+def test_tiny_charges_are_answered_drawn_and_compared(asks, q):
+    found = asks(["value", 0, q], ["value", 1, 0], ["value", 2, 0])
+    assert (found["message"], found["stale"]) == ("", False)
+    found = asks(["solve"])
+    assert (found["message"], found["stale"]) == ("", False)
+    assert "inf" not in found["texts"]["difference"]
+    assert asks(["download", "png"])["file"] is not None
+
+
+@pytest.mark.parametrize("limit", [1e-9, 2e-9, 3e-7, 0.02, 700.0, 1e5])
+def test_levels_rise(limit):
+    found = levels(limit)
+    assert len(found) >= 4
+    assert found[0] > 0
+    assert (np.diff(found) > 0).all()
+    assert scale(1e-320) == scale(1e-9)
+
+
+def test_a_number_too_large_is_told_by_its_field(asks):
+    expected = "charge: found 1e+99 e/Å, expected -1 to 1; choose a value between them"
+    assert asks(["value", 0, 1e99])["message"] == expected
+    assert asks(["charge", 0, -1e99, 0])["message"].startswith("x: found -1e+99, expected -16 to 16")
+    assert asks(["medium", "temperature", 10**30])["message"].startswith("temperature: found 1e+30, ")

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import logging
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from bokeh.protocol.exceptions import ProtocolError
 from click.testing import CliRunner
 
 from debye import load_problem, open_dataset
@@ -294,6 +296,49 @@ def test_all_of_it_by_keyboard(shown):
 
 
 @needs_chromium
+def test_deleting_what_is_dragged_ends_the_drag(shown):
+    window = shown()
+    mouse = window.page.mouse
+    mouse.move(*window.pixel(3.0, 1.5))
+    window.after(mouse.down)
+    window.after(lambda: mouse.move(*window.pixel(2.0, 1.0)))
+    window.after(lambda: window.page.keyboard.press("Delete"))
+    before, left = window.number, window.column("charges", "x")
+    assert left.tolist() == [-3.0, -1.0]
+    # The next charge has its number now, and stays where it is.
+    mouse.move(*window.pixel(1.0, 0.0))
+    window.page.wait_for_timeout(300)
+    mouse.up()
+    assert window.number == before
+    assert np.array_equal(window.column("charges", "x"), left)
+    # The last one in the list, whose number then is none.
+    window.drag((-1.0, 3.5), (0.0, 3.0))
+    mouse.down()
+    window.after(lambda: window.page.evaluate("document.getElementById('remove').click()"))
+    mouse.move(*window.pixel(1.0, 2.0))
+    window.page.wait_for_timeout(300)
+    mouse.up()
+    assert window.column("charges", "x").tolist() == [-3.0]
+    assert not window.page.locator("#message").is_visible()
+
+
+@needs_chromium
+def test_numbers_that_cannot_be(shown):
+    window = shown()
+    field = window.page.locator("#charge_q")
+    field.fill("")
+    field.blur()
+    assert field.input_value() == "0.08"
+    assert window.number == 1
+    field.fill("1e99")
+    window.after(field.blur)
+    assert (
+        window.page.locator("#message").inner_text().startswith("charge: found 1e+99 e/Å, expected -1 to 1; ")
+    )
+    assert field.input_value() == "0.08"
+
+
+@needs_chromium
 def test_solving_shows_the_difference(shown):
     window = shown()
     assert not window.page.locator("#compared").is_visible()
@@ -424,6 +469,12 @@ def test_it_starts_from_a_problem_on_its_grid_and_ends_with_ctrl_c(tmp_path, mon
     path.write_text(path.read_text(encoding="utf-8").replace("cells: 64", "cells: 32"), encoding="utf-8")
     with pytest.raises(ConfigError, match="grid"):
         serve(problem=path, browser=False)
+
+
+def test_a_stranger_s_websocket_is_no_traceback():
+    for error, kept in ((ProtocolError("no subprotocol"), False), (ValueError("other"), True)):
+        how = ("tornado.application", logging.ERROR, "", 0, "Uncaught", (), (type(error), error, None))
+        assert server._ours(logging.LogRecord(*how)) is kept
 
 
 def test_a_port_that_is_taken(address):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from debye.errors import ConfigError, explain
 
@@ -76,12 +77,12 @@ def _value(value: object, kind: type) -> int | float | str:
         return value
     if kind is INDEX and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1000:
         return value
-    # Not NaN either, and no integer too long for a float.
+    # Not NaN either, and no integer too long for a float; what is too large is told by what it is too large for.
     if (
         kind is NUMBER
         and isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and abs(value) < 1e9
+        and abs(value) <= sys.float_info.max
     ):
         return float(value)
     raise ValueError("a value of the wrong kind")

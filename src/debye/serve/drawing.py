@@ -78,7 +78,7 @@ class Drawing:
 
     def valued(self, number: int, q: float) -> Drawing:
         """The same with another value of a charge."""
-        return self._with_charge(number, {"q": bounded("charge", q, -LARGEST_CHARGE, LARGEST_CHARGE)})
+        return self._with_charge(number, {"q": bounded("charge", q, -LARGEST_CHARGE, LARGEST_CHARGE, " e/Å")})
 
     def _with_charge(self, number: int, change: dict[str, float]) -> Drawing:
         charges = list(self.charges)
@@ -165,8 +165,8 @@ def from_problem(problem: Problem) -> Drawing:
     return drawing
 
 
-def bounded(name: str, value: object, low: float, high: float) -> float:
-    """A number within its bounds, whatever a browser sent.
+def bounded(name: str, value: object, low: float, high: float, unit: str = "") -> float:
+    """A number within its bounds, whatever a browser sent; the message names its unit, which starts with a blank.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def bounded(name: str, value: object, low: float, high: float) -> float:
     """
     number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     if not low <= number <= high:
-        found = number if math.isfinite(number) else "no number"
+        found = f"{number:.6g}{unit}" if math.isfinite(number) else "no number"
         raise ConfigError(explain(name, found, f"{low:g} to {high:g}", "choose a value between them"))
     return number
 

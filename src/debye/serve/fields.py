@@ -26,6 +26,8 @@ FINER = 3
 """Pixels of the picture in a cell, along each axis."""
 HUGE = 1e3
 """kT/e that stand for infinity, at a charge."""
+LEAST = 1e-9
+"""kT/e; no colour scale ends below, whatever charges were drawn."""
 STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
 
 
@@ -99,6 +101,7 @@ def scale(limit: float) -> float:
     >>> scale(2.3), scale(0.0071), scale(1.0)
     (3.0, 0.01, 1.0)
     """
+    limit = max(limit, LEAST)
     decade = 10.0 ** math.floor(math.log10(limit) + 1e-9)
     return next((decade * step for step in STEPS if decade * step >= limit * (1 - 1e-9)), 10 * decade)
 
@@ -112,7 +115,7 @@ def levels(limit: float) -> list[float]:
     [0.01, 0.03, 0.1, 0.3, 1.0]
     """
     top = 10.0 ** math.floor(math.log10(limit) + 1e-9)
-    return [round(top * step, 12) for step in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0) if top * step < limit]
+    return [float(f"{top * step:.12g}") for step in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0) if top * step < limit]
 
 
 def isolines(field: Floats, axis: Floats, at: list[float]) -> dict[str, NDArray[np.float32]]:
@@ -137,7 +140,8 @@ def isolines(field: Floats, axis: Floats, at: list[float]) -> dict[str, NDArray[
 
 
 def relative(difference: Floats, reference: Floats) -> float:
-    """Relative L2 difference over the nodes at which the reference is finite."""
+    """Relative L2 difference over the nodes at which the reference is finite; 0 where both vanish."""
     known = np.isfinite(reference) & np.isfinite(difference)
     size = float(np.linalg.norm(reference[known]))
-    return float(np.linalg.norm(difference[known])) / size if size else math.inf
+    found = float(np.linalg.norm(difference[known]))
+    return found / size if size else math.inf if found else 0.0

@@ -12,6 +12,7 @@ import numpy as np
 from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
+from bokeh.protocol.exceptions import ProtocolError
 from bokeh.server.server import Server
 
 from debye.errors import ConfigError, explain
@@ -67,6 +68,9 @@ def serve(
     # Theirs tell of every session and every request.
     for name in ("bokeh", "tornado.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Nor is a closed page a warning, or a stranger's websocket a traceback.
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
+    logging.getLogger("tornado.application").addFilter(_ours)
     server = start(answers, drawing, host, port)
     address = f"http://{host}:{server.port}/"
     if not is_loopback(host):
@@ -140,6 +144,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    """Whether a record is of anything but a connection that does not speak Bokeh's protocol."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ProtocolError))
 
 
 def _origins(host: str, port: int) -> list[str]:

@@ -76,17 +76,21 @@ class Session:
         except Exception:
             log.exception("debye serve: a command failed")
             message = OURS
+        # Now or never: nothing may be delivered later, unasked.
+        wanted, self.desk.wanted = self.desk.wanted, ""
         try:
             self._show_drawing()
             self.desk.look()
             self._show_answer()
             stale = False
-            file = self._file()
+            file = self._file(wanted)
         except DebyeError as error:
             message = message or str(error)
         except Exception:
             log.exception("debye serve: an answer failed")
             message = OURS
+        if wanted and file is None:
+            message = f"not saved: {message}"
         self.number += 1
         content = told(self.desk, message, stale) | {"number": self.number, "file": file}
         content["milliseconds"] = round(1e3 * (time.perf_counter() - start[0]), 2)
@@ -113,7 +117,6 @@ class Session:
         if difference is not None:
             self.difference.show(difference["field"], outline(desk.drawing.solute, desk.reach))
 
-    def _file(self) -> dict[str, str] | None:
+    def _file(self, kind: str) -> dict[str, str] | None:
         """File that was asked for."""
-        kind, self.desk.wanted = self.desk.wanted, ""
         return delivery(kind, self.desk.answer) if kind and self.desk.answer is not None else None

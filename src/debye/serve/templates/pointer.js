@@ -37,6 +37,8 @@ const pointer = ({ canvas, view, sources, send, state }) => {
   // What was dragged lies where the server says, except for what is under the pointer. A handle is not: it stays on
   // the outline.
   const restore = () => {
+    // What was dragged may be gone.
+    if (drag && drag.number >= state().places[drag.kind].length) drag = null;
     for (const [kind, points] of Object.entries(state().places)) {
       const x = sources[kind].get("x"), y = sources[kind].get("y");
       points.forEach(([px, py], number) => {
@@ -71,7 +73,11 @@ const pointer = ({ canvas, view, sources, send, state }) => {
     const step = event.shiftKey ? 1 : 0.25, number = Number(state().values.charge);
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (way) move("charge", number, ...["x", "y"].map((axis, one) => sources.charge.get(axis)[number] + step * way[one]));
-    else if (event.key === "Delete") send(["remove", number]);
+    else if (event.key === "Delete") {
+      // The next one takes its number, and is not dragged.
+      drag = null;
+      send(["remove", number]);
+    }
     else return;
     event.preventDefault();
   });
