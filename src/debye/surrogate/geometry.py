@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 MOST_STEEP = 1.2
 """Change of a level set over an Å, or its inverse, beyond which it is no distance."""
 
+AWAY = 0.2
+"""Cells from Γ from which on that change is looked at: nearer, how Γ bends counts as much."""
+
 
 class Geometry:
     """A solute on the network's grid and in its medium.
@@ -60,7 +63,9 @@ class Geometry:
                 flat = signed_distances(cut)
         else:
             # ℓ is the distance to the flat piece of Γ in each cut simplex.
-            steepness = float(np.median(np.abs(flat[cut.nodes])) / np.median(np.abs(cut.ell)))
+            values, lengths = np.abs(flat[cut.nodes]), np.abs(cut.ell)
+            away = lengths > AWAY * self.grid.spacing
+            steepness = float(np.median(values[away] / lengths[away]))
             if not 1 / MOST_STEEP < steepness < MOST_STEEP:
                 raise GeometryError(
                     explain(
