@@ -21,7 +21,7 @@ from debye.serve import server
 from debye.serve.answers import Answers
 from debye.serve.desk import first_drawing
 from debye.serve.drawing import as_yaml
-from debye.serve.server import MOST_SESSIONS, serve, start
+from debye.serve.server import serve, start
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install debye[dev]"
@@ -434,8 +434,10 @@ def test_pages_of_other_sites_may_not_talk_to_it(address, origin, status):
     connection.close()
 
 
-def test_so_many_pages_and_no_more(address):
-    texts = [urllib.request.urlopen(address).read().decode() for _ in range(MOST_SESSIONS + 2)]
+def test_so_many_pages_and_no_more(address, monkeypatch):
+    """Counted as the server counts, so that a busy machine forgets no page before the last one is asked for."""
+    monkeypatch.setattr(server, "MOST_SESSIONS", 2)
+    texts = [urllib.request.urlopen(address).read().decode() for _ in range(4)]
     assert "pages are open already" in texts[-1]
 
 

@@ -182,7 +182,7 @@ def test_a_prediction_that_is_no_number_is_refused(small: Path, problem: Maker, 
     path.write_bytes(small.read_bytes())
     change_weights(path, no_number)
     with pytest.raises(
-        FormatError, match="problem: found a prediction of checkpoint.safetensors with NaN or inf"
+        FormatError, match=r"problem: found a prediction of checkpoint\.safetensors with NaN or inf"
     ):
         Surrogate.load(path).predict(problem(), "cpu")
 

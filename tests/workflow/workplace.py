@@ -59,8 +59,8 @@ class Workplace:
     folder: Path
     config: dict[str, Any]
     options: tuple[str, ...] = ("--set-threads", "train=1", "predict=1", "--cores", "2")
-    """How Snakemake runs jobs. Beside other tests two threads of a training mostly wait for each other: a small one then
-    takes twenty times as long."""
+    """How Snakemake runs jobs. Beside other tests two threads of a training mostly wait for each other: a small one
+    then takes twenty times as long."""
     environment: dict[str, str] = field(default_factory=dict)
     """On top of that of the tests."""
     default: bool = False
