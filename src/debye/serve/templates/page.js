@@ -7,6 +7,11 @@
 
   // One message at a time: what is dragged while the server works is sent when it is done, the newest place only.
   const send = (command, key = command[0]) => {
+    if (command[0].startsWith("remove")) {
+      // What is removed is dragged no longer, and nobody is told where it was dragged to.
+      picture.release();
+      for (const one of [...queue.keys()]) if (/^(charge|handle) /.test(one)) queue.delete(one);
+    }
     queue.delete(key);
     queue.set(key, command);
     flush();

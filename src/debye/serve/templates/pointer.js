@@ -60,7 +60,7 @@ const pointer = ({ canvas, view, sources, send, state }) => {
     if (drag) move(drag.kind, drag.number, ...where(event));
     else canvas.style.cursor = event.pointerType === "mouse" && nearest(event) ? "grab" : "";
   });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { drag = null; });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => release());
   // A finger on a charge drags it; elsewhere it scrolls the page.
   canvas.addEventListener("touchstart", (event) => {
     const [{ clientX, clientY }] = event.touches;
@@ -73,13 +73,10 @@ const pointer = ({ canvas, view, sources, send, state }) => {
     const step = event.shiftKey ? 1 : 0.25, number = Number(state().values.charge);
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (way) move("charge", number, ...["x", "y"].map((axis, one) => sources.charge.get(axis)[number] + step * way[one]));
-    else if (event.key === "Delete") {
-      // The next one takes its number, and is not dragged.
-      drag = null;
-      send(["remove", number]);
-    }
+    else if (event.key === "Delete") send(["remove", number]);
     else return;
     event.preventDefault();
   });
-  return { add, restore };
+  const release = () => { drag = null; };
+  return { add, restore, release };
 };
