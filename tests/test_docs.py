@@ -66,3 +66,18 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_plan_of_the_house_names_every_module():
+    plan = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("```")[1]
+    inside = plan.partition("src/debye/\n")[2].partition("\ntests/")[0]
+    rooms = re.split(r"^  (?=\S)", inside, flags=re.M)
+    packages = {room.split("/")[0]: room for room in rooms if re.match(r"\w+/", room)}
+    ground = "".join(room for room in rooms if not re.match(r"\w+/", room))
+    home = ROOT / "src" / "debye"
+    for module in home.rglob("*.py"):
+        room = packages.get(module.relative_to(home).parts[0], ground)
+        if module.stem != "__init__":
+            assert re.search(rf"\b{module.stem}\b", room), (
+                f"{module.relative_to(home)} in docs/architecture.md"
+            )

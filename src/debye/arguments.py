@@ -13,6 +13,9 @@ from debye.errors import ConfigError, explain
 
 FILE = click.Path(path_type=Path)
 
+OTHERS = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".yaml", ".yml", ".json", ".csv", ".md", ".html", ".safetensors")
+"""Extensions that no netCDF file has."""
+
 
 class Target(click.Path):
     """A file to write: refused before any work if it is a folder or a device."""
@@ -23,6 +26,18 @@ class Target(click.Path):
 
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         check_target(path)
+        return path
+
+
+class NetcdfTarget(Target):
+    """A netCDF file to write: refused where its name says that it is something else."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Path of the file, fit to be written."""
+        path = super().convert(value, param, ctx)
+        if path.suffix.lower() in OTHERS:
+            remedy = "name it .nc; pictures are drawn with --plot, where the command has it"
+            raise ConfigError(explain(str(path), f"extension {path.suffix!r}", "a netCDF file", remedy))
         return path
 
 
@@ -39,6 +54,7 @@ class Where(click.ParamType[Any]):
 
 
 TARGET = Target()
+NETCDF = NetcdfTarget()
 DEVICES = click.Choice(["auto", "cpu", "cuda"])
 DASK = click.option(
     "--dask",

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from debye import provenance
-from debye.arguments import DEVICES, FILE, TARGET, differ
+from debye.arguments import DEVICES, FILE, NETCDF, TARGET, differ
 from debye.ending import run
 from debye.locks import only_writer
 from debye.progress import set_up_logging
@@ -30,7 +30,7 @@ def cli(quiet: bool) -> None:
 
 @cli.command()
 @click.argument("problem", type=FILE)
-@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
+@click.option("-o", "--out", type=NETCDF, required=True, help="netCDF file to write.")
 @click.option("--plot", type=TARGET, help="Also draw the potential into this PNG, PDF or SVG file.")
 @click.option("--rtol", default=1e-8, show_default=True, help="Relative residual to reach.")
 def solve(problem: Path, out: Path, plot: Path | None, rtol: float) -> None:
@@ -116,7 +116,7 @@ def plan(
     is_flag=True,
     help="Take a medium that no scaling takes to the network's, with ions of the same kind.",
 )
-@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
+@click.option("-o", "--out", type=NETCDF, required=True, help="netCDF file to write.")
 @click.option("--plot", type=TARGET, help="Also draw the potential of a single problem: PNG, PDF or SVG.")
 @click.option(
     "--polish",

@@ -44,7 +44,7 @@ class SolveError(DebyeError, RuntimeError):
     Attributes
     ----------
     report : object or None
-        The `debye.physics.solve.Report` of the failed solve: outcome, Newton steps, residuals.
+        The `debye.physics.outcome.Report` of the failed solve: outcome, Newton steps, residuals.
     """
 
     def __init__(self, message: str, report: Any = None) -> None:

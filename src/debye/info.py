@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from debye import schema
@@ -80,6 +81,8 @@ def _netcdf(path: Path) -> str:
             pass
         if set(schema.VARIABLES) <= set(dataset.variables):
             entries |= _samples(dataset)
+        if "error_estimate" in dataset:
+            entries |= _certificates(dataset)
         entries["variables"] = ", ".join(str(name) for name in dataset.data_vars)
         entries |= {
             str(name): value for name, value in dataset.attrs.items() if name not in ("title", "Conventions")
@@ -104,6 +107,20 @@ def _samples(dataset: xr.Dataset) -> dict[str, Any]:
         "largest residual": f"{float(dataset['relative_residual'].max()):.1e}",
         "solve seconds": f"{float(dataset['solve_seconds'].sum()):.2f} in all",
     }
+
+
+def _certificates(dataset: xr.Dataset) -> dict[str, Any]:
+    flagged = sum(map(bool, dataset["flags"].values.tolist()))
+    entries: dict[str, Any] = {
+        "largest residual": f"{float(dataset['relative_residual'].max()):.1e}",
+        "samples out of the ordinary": f"{flagged} (variable flags says why)",
+    }
+    estimates = dataset["error_estimate"].dropna("sample").values
+    if estimates.size:
+        entries["relative L2 error, estimated"] = (
+            f"median {np.median(estimates):.2g}, at most {estimates.max():.2g}"
+        )
+    return entries
 
 
 def _count(values: list[str]) -> tuple[list[str], list[int]]:

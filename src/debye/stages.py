@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from debye.arguments import DASK, DEVICES, FILE, TARGET, differ, named_files
+from debye.arguments import DASK, DEVICES, FILE, NETCDF, TARGET, differ, named_files
 from debye.ending import say
 from debye.locks import only_writer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the shard's split and family.")
 @click.option("--seed", type=int, required=True, help="Seed of the shard.")
-@click.option("-o", "--out", type=TARGET, required=True, help="Shard to write.")
+@click.option("-o", "--out", type=NETCDF, required=True, help="Shard to write.")
 def sample(frozen: Path, seed: int, out: Path) -> None:
     """Draw and solve the samples of one shard."""
     from debye.frozen import ShardSlice
@@ -35,7 +35,7 @@ def sample(frozen: Path, seed: int, out: Path) -> None:
 @click.command()
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the split's merge.")
 @click.option("--shards", type=FILE, required=True, help="Folder with {geometry}/seed{seed}.nc.")
-@click.option("-o", "--out", type=TARGET, required=True, help="Data set to write.")
+@click.option("-o", "--out", type=NETCDF, required=True, help="Data set to write.")
 @click.option("--digest", type=TARGET, help="Also write the digest of its content into this file.")
 @DASK
 def merge(frozen: Path, shards: Path, out: Path, digest: Path | None, dask: Dask) -> None:
@@ -56,7 +56,7 @@ def merge(frozen: Path, shards: Path, out: Path, digest: Path | None, dask: Dask
 @click.command()
 @click.argument("dataset", type=FILE)
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the label floor.")
-@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
+@click.option("-o", "--out", type=NETCDF, required=True, help="netCDF file to write.")
 def floor(dataset: Path, frozen: Path, out: Path) -> None:
     """Solve a subset of a data set again on a finer grid: the labels' own error."""
     from debye.frozen import FloorSlice
@@ -223,7 +223,7 @@ def analyse(
 
 @click.command()
 @click.option("--frozen", type=FILE, required=True, help="Frozen slice of the study of one family.")
-@click.option("-o", "--out", type=TARGET, required=True, help="netCDF file to write.")
+@click.option("-o", "--out", type=NETCDF, required=True, help="netCDF file to write.")
 def penalty_family(frozen: Path, out: Path) -> None:
     """Measure what the interior penalty does to error, spectrum and iterations on solutes of one family."""
     from debye.frozen import PenaltySlice

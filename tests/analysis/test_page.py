@@ -1,22 +1,12 @@
 """The page in headless Chromium: nothing goes wrong, nothing is asked for, everything is seen and answers."""
 
 import re
-import shutil
 
 import pytest
+from tests.browser import Window, needs_chromium
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install debye[dev]"
-)
+pytestmark = needs_chromium
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WIDTHS = (1280, 400)
 ELSEWHERE = ("debye_band", "charge_band", "curvature_band", "spectrum")
 PLOTS = ("parameters", "distance", "family-0", "family-1", "family-2", *ELSEWHERE, "throughput", "training")
@@ -27,23 +17,11 @@ VIEW = """(name) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Shown:
-    """The page in a window, with what it said and asked for."""
+class Shown(Window):
+    """The report in a window."""
 
     def __init__(self, browser, path, width, scheme="light"):
-        self.said, self.asked = [], []
-        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page.on("console", lambda one: self.said.append((one.type, one.text)))
-        self.page.on("pageerror", lambda error: self.said.append(("error", str(error))))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        super().__init__(browser, width, color_scheme=scheme)
         self.page.goto(path.as_uri())
 
     def draw(self, name):

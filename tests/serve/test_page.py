@@ -5,7 +5,6 @@ import http.client
 import logging
 import os
 import re
-import shutil
 import threading
 import urllib.request
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from bokeh.protocol.exceptions import ProtocolError
 from click.testing import CliRunner
+from tests.browser import Window, needs_chromium
 
 from debye import load_problem, open_dataset
 from debye.cli import cli
@@ -23,18 +23,6 @@ from debye.serve.desk import first_drawing
 from debye.serve.drawing import as_yaml
 from debye.serve.server import serve, start
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install debye[dev]"
-)
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 MOST_MILLISECONDS = 100.0
 
 
@@ -60,24 +48,12 @@ def address():
     assert not thread.is_alive()
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Shown:
-    """The page in a window, with what it said and asked for."""
+class Shown(Window):
+    """The page in a window."""
 
     def __init__(self, browser, address, width, **how):
-        self.said, self.asked = [], []
-        self.page = browser.new_page(viewport={"width": width, "height": 900}, **how)
+        super().__init__(browser, width, **how)
         self.page.set_default_timeout(20000)
-        self.page.on("console", lambda one: self.said.append((one.type, one.text)))
-        self.page.on("pageerror", lambda error: self.said.append(("error", str(error))))
-        self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(address)
         self.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import yaml
 from tests.surrogate.conftest import SEEN, SMALL
 
 import debye
-from debye import networks, schema, store
+from debye import info, networks, schema, store
 from debye.cli import cli
 from debye.errors import ConfigError, FormatError
 from debye.families import BallFamily, ChargeSampling, StarFamily
@@ -275,6 +276,16 @@ def test_a_data_set_is_certified_sample_by_sample(
         assert float(held.mean()) == pytest.approx(certified.splits["test"].coverage, abs=0.01)
         assert said["flags"].dtype.kind in "OUT"
         assert said["error_estimate"].attrs["long_name"]
+        estimates, flagged = said["error_estimate"].values, sum(map(bool, said["flags"].values.tolist()))
+    lines = dict(
+        re.split(r"  +", line.strip(), maxsplit=1)
+        for line in info.summary(tmp_path / "said.nc").splitlines()[1:]
+    )
+    assert lines["samples out of the ordinary"].startswith(f"{flagged} ")
+    assert lines["relative L2 error, estimated"].startswith(
+        f"median {np.median(estimates):.2g}, at most {estimates.max():.2g}"
+    )
+    assert "samples out of the ordinary" not in info.summary(tmp_path / "plain.nc")
 
 
 WRONG = {

@@ -20,9 +20,9 @@ from debye.provenance import code_digest
 
 if TYPE_CHECKING:
     from debye.parameters import Grid
-    from debye.physics.algebra import Report
     from debye.physics.assembly import Discretisation
     from debye.physics.elements import Bubble
+    from debye.physics.outcome import Report
     from debye.physics.problem import Problem
     from debye.physics.shapes import Shape
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from debye.errors import ConfigError, SolveError, explain
 from debye.parameters import Solver
-from debye.physics.algebra import Report, System
+from debye.physics.algebra import System
 from debye.physics.assembly import discretise
 from debye.physics.caveats import layer_cells, warnings_of
 from debye.physics.charges import PointCharges
 from debye.physics.correction import Correction
+from debye.physics.outcome import Report
 from debye.physics.problem import Problem
 from debye.physics.solution import Solution
 from debye.threads import one_thread

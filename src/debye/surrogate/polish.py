@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from debye.parameters import Solver
-from debye.physics.algebra import Report
+from debye.physics.outcome import Report
 from debye.physics.solution import Solution
 from debye.physics.solve import prepare
 

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from debye.parameters import Solver
-from debye.physics.algebra import Report
 from debye.physics.charges import coulomb_potential
+from debye.physics.outcome import Report
 from debye.physics.problem import Problem
 from debye.physics.solution import Solution, check_points
 from debye.surrogate.certificate import Certificate
