@@ -13,7 +13,20 @@ from debye.errors import ConfigError, explain
 
 FILE = click.Path(path_type=Path)
 
-OTHERS = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".yaml", ".yml", ".json", ".csv", ".md", ".html", ".safetensors")
+OTHERS = (
+    ".png",
+    ".pdf",
+    ".svg",
+    ".jpg",
+    ".jpeg",
+    ".yaml",
+    ".yml",
+    ".json",
+    ".csv",
+    ".md",
+    ".html",
+    ".safetensors",
+)
 """Extensions that no netCDF file has."""
 
 

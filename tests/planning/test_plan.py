@@ -10,7 +10,7 @@ import yaml
 
 from debye.config import Config
 from debye.planning import table
-from debye.planning.plan import MergeTiming, Plan, ShardTiming, families_sampled, plan, suggestion
+from debye.planning.plan import MergeTiming, Plan, ShardTiming, plan, suggestion, to_time
 from debye.streaming import sample_bytes
 
 SMOKE = Path(__file__).resolve().parents[2] / "workflow" / "scenarios" / "smoke.yaml"
@@ -123,7 +123,36 @@ def test_a_further_split_is_sampled_merged_and_predicted():
 def test_families_come_from_all_splits():
     content = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     content["splits"]["train"] = {"geometries": ["star"], "seeds": [4, 5], "samples_per_shard": 2}
-    assert families_sampled(Config(**content)) == {"star": ("train", 4), "disc": ("validation", 0)}
+    assert to_time(Config(**content)) == {"star": ("train", "star", 4), "disc": ("validation", "disc", 0)}
+
+
+def test_samples_of_an_ablation_on_another_grid_count():
+    without = planned()
+    content = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
+    content["splits"].pop("other_salt")
+    content["ablation"] = {
+        "base": next(iter(content["models"].values())), "seeds": [0, 1], "variants": {"finer": {"cells": 48}},
+    }  # fmt: skip
+    config = Config(**content)
+    finer = {split for split in config.sampled if split not in config.splits}
+    assert len(finer) == 3
+    timed = {name: DISC if family == "disc" else STAR for name, (_, family, _) in to_time(config).items()}
+    assert set(timed) == {"disc", "star", "disc, 48 cells", "star, 48 cells"}
+    # Half as fast, on 49² nodes.
+    few = 10 * (2 * 4 * 49**2 + BESIDE + 3 * 8) + 1000
+    timed["disc, 48 cells"] = replace(DISC, seconds=10.0, file_bytes=few)
+    made = plan(config, timed, MERGE)
+    parts = {(part.split, part.geometry): part for part in made.parts}
+    for split in finer:
+        part, on_the_grid = parts[split, "disc"], parts[split.removesuffix("_48"), "disc"]
+        assert (part.cells, part.samples, part.shards) == (48, on_the_grid.samples, on_the_grid.shards)
+        assert part.seconds - 2.0 == pytest.approx(2 * (on_the_grid.seconds - 2.0))
+        assert part.file_bytes == 1000 + part.samples * (2 * 4 * 49**2 + BESIDE + 3 * 8)
+    assert made.samples == 2 * made.samples_on_other_grids
+    assert made.jobs["sample"] == made.shards
+    assert f"({made.samples_on_other_grids:,} of them on other grids)" in table.as_text(made)
+    assert without.samples_on_other_grids == 0
+    assert "other grids" not in table.as_text(without)
 
 
 def test_a_busy_machine_is_told():

@@ -33,7 +33,7 @@ Verdict = Literal["fits", "too short", "too long"]
 
 @dataclass(frozen=True)
 class ShardTiming:
-    """A small shard of one family, made in a process of its own."""
+    """A small shard of one family on one grid, made in a process of its own."""
 
     samples: int
     seconds: float
@@ -77,6 +77,8 @@ class Part:
     split: str
     geometry: str
     shards: int
+    cells: int
+    """Along each axis of its grid: an ablation may have splits on others."""
     samples: int
     """In a shard."""
     seconds: float
@@ -108,6 +110,7 @@ class Plan:
     grid: Grid
     charges_per_shape: int
     timed: dict[str, ShardTiming]
+    """By `timing_name`."""
     timed_merge: MergeTiming
     parts: tuple[Part, ...]
     merges: tuple[Merge, ...]
@@ -118,6 +121,11 @@ class Plan:
     def samples(self) -> int:
         """Samples of all splits."""
         return sum(part.shards * part.samples for part in self.parts)
+
+    @property
+    def samples_on_other_grids(self) -> int:
+        """Those of an ablation."""
+        return sum(part.shards * part.samples for part in self.parts if part.cells != self.grid.cells)
 
     @property
     def shards(self) -> int:
@@ -151,23 +159,29 @@ class Plan:
         return sum(merge.file_bytes for merge in self.merges)
 
 
-def families_sampled(config: Config) -> dict[str, tuple[str, int]]:
-    """Each family that a split samples → the first split that does and its first seed."""
-    found: dict[str, tuple[str, int]] = {}
-    for name, split in config.splits.items():
+def timing_name(config: Config, split: str, geometry: str) -> str:
+    """What the timing of a shard is called: as its family; on another grid with its cells."""
+    cells = config.grid_of(split).cells
+    return geometry if cells == config.grid.cells else f"{geometry}, {cells} cells"
+
+
+def to_time(config: Config) -> dict[str, tuple[str, str, int]]:
+    """Each name of a timing → the first split with such shards, their family, and the first of their seeds."""
+    found: dict[str, tuple[str, str, int]] = {}
+    for name, split in config.sampled.items():
         for geometry, seed in split.shards():
-            found.setdefault(geometry, (name, seed))
+            found.setdefault(timing_name(config, name, geometry), (name, geometry, seed))
     return found
 
 
 def plan(config: Config, timed: Mapping[str, ShardTiming], timed_merge: MergeTiming) -> Plan:
-    """Cost of the samples of a configuration, without those of an ablation on other grids.
+    """Cost of the samples of a configuration.
 
     Parameters
     ----------
     config : Config
     timed : mapping
-        Family → timing of a shard of it.
+        `timing_name` → timing of such a shard.
     timed_merge : MergeTiming
 
     Returns
@@ -180,12 +194,12 @@ def plan(config: Config, timed: Mapping[str, ShardTiming], timed_merge: MergeTim
         timed=dict(timed),
         timed_merge=timed_merge,
         parts=tuple(
-            _part(config, name, split, geometry, timed[geometry])
-            for name, split in config.splits.items()
+            _part(config, name, split, geometry, timed[timing_name(config, name, geometry)])
+            for name, split in config.sampled.items()
             for geometry in split.geometries
         ),
         merges=tuple(
-            _merge(config, name, split, timed, timed_merge) for name, split in config.splits.items()
+            _merge(config, name, split, timed, timed_merge) for name, split in config.sampled.items()
         ),
         jobs=jobs(config),
     )
@@ -217,18 +231,20 @@ def jobs(config: Config) -> dict[str, int]:
 
 def _part(config: Config, name: str, split: Split, geometry: str, timing: ShardTiming) -> Part:
     family = config.families[geometry]
+    grid = config.grid_of(name)
     samples, shards = split.samples_per_shard, len(split.seeds_of(geometry))
-    a_sample = sample_bytes(config.grid, _sizes(family, timing))
-    beside_fields = a_sample - sample_bytes(config.grid, {})
+    a_sample = sample_bytes(grid, _sizes(family, timing))
+    beside_fields = a_sample - sample_bytes(grid, {})
     more = max(0, samples - timing.samples)
     low, high = suggestion(timing, config.charges_per_shape, shards * samples)
     return Part(
         split=name,
         geometry=geometry,
         shards=shards,
+        cells=grid.cells,
         samples=samples,
         seconds=timing.start_seconds + _work(timing, config.charges_per_shape, samples),
-        file_bytes=_overhead(config.grid, family, timing) + samples * a_sample,
+        file_bytes=_overhead(grid, family, timing) + samples * a_sample,
         # What is kept of each sample until the shard is written, see `streaming.streamed`.
         memory_bytes=timing.peak_bytes + more * beside_fields + min(INDEX_BYTES, more * INDEX_BYTES_A_SAMPLE),
         suggested=(low, high),
@@ -289,13 +305,17 @@ def _overhead(grid: Grid, family: Family, timing: ShardTiming) -> int:
 def _merge(
     config: Config, name: str, split: Split, timed: Mapping[str, ShardTiming], timing: MergeTiming
 ) -> Merge:
-    members = [(config.families[geometry], timed[geometry]) for geometry in split.geometries]
+    grid = config.grid_of(name)
+    members = [
+        (config.families[geometry], timed[timing_name(config, name, geometry)])
+        for geometry in split.geometries
+    ]
     # Rows are padded to the longest of the split.
     rows = [_sizes(family, one) for family, one in members]
     longest = {length: max(row[length] for row in rows) for length in ("charge", "parameter")}
-    overhead = max(_overhead(config.grid, family, one) for family, one in members)
+    overhead = max(_overhead(grid, family, one) for family, one in members)
     samples = len(split.shards()) * split.samples_per_shard
-    size = overhead + samples * sample_bytes(config.grid, longest)
+    size = overhead + samples * sample_bytes(grid, longest)
     return Merge(
         split=name,
         file_bytes=size,

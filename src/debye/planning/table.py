@@ -21,6 +21,7 @@ def as_json(plan: Plan) -> str:
         "grid": plan.grid.model_dump(),
         "charges_per_shape": plan.charges_per_shape,
         "samples": plan.samples,
+        "samples_on_other_grids": plan.samples_on_other_grids,
         "shards": plan.shards,
         "core_hours": plan.core_hours,
         "elapsed_seconds": {str(cores): plan.elapsed(cores) for cores in CORES},
@@ -39,7 +40,8 @@ def as_text(plan: Plan) -> str:
     """Tables of what was timed, of the shards, of the merges, and the sums."""
     nodes = plan.grid.cells + 1
     title = (
-        f"{plan.samples:,} samples on {nodes}{'²' if plan.grid.dim == 2 else '³'} nodes, "
+        f"{plan.samples:,} samples on {nodes}{'²' if plan.grid.dim == 2 else '³'} nodes"
+        f"{f' ({plan.samples_on_other_grids:,} of them on other grids)' if plan.samples_on_other_grids else ''}, "
         f"{plan.charges_per_shape} charge sets a shape, one core a shard"
     )
     sections = [title, _timed(plan), _shards(plan), _merges(plan), _sums(plan)]

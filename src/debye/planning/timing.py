@@ -1,4 +1,4 @@
-"""A small shard of each family and a small merge, timed here, each in a process of its own as the jobs are."""
+"""A small shard of each family and grid and a small merge, timed here, each in a process of its own as jobs are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from debye.frozen import ShardSlice, slices
 from debye.merging import merge
 from debye.parameters import Grid
 from debye.physics.sampling import make_shard
-from debye.planning.plan import MergeTiming, Plan, ShardTiming, families_sampled, plan
+from debye.planning.plan import MergeTiming, Plan, ShardTiming, plan, to_time
 from debye.progress import track
 from debye.store import open_dataset, write
 from debye.streaming import sample_bytes
@@ -38,7 +38,7 @@ def timed_plan(config: Config, shapes: int, folder: Path) -> Plan:
     ----------
     config : Config
     shapes : int
-        Shapes of each family that are timed, each with all its charge sets; at most those of a shard.
+        Shapes of each family and grid that are timed, each with all its charge sets; at most those of a shard.
     folder : Path
         Where temporary files are made: on the disk that the results will be on.
 
@@ -52,19 +52,19 @@ def timed_plan(config: Config, shapes: int, folder: Path) -> Plan:
         If a family cannot be sampled, or a timed process is killed.
     """
     with tempfile.TemporaryDirectory(prefix=".debye-plan-", dir=folder) as name:
-        timed = dict(track(_timings(config, shapes, Path(name)), len(families_sampled(config)), "timing"))
+        timed = dict(track(_timings(config, shapes, Path(name)), len(to_time(config)), "timing"))
         return plan(config, timed, _time_merge(config.grid, Path(name)))
 
 
 def _timings(config: Config, shapes: int, folder: Path) -> Iterator[tuple[str, ShardTiming]]:
     frozen = slices(config)
-    for geometry, (split, seed) in families_sampled(config).items():
+    for number, (name, (split, geometry, seed)) in enumerate(to_time(config).items()):
         part = cast("ShardSlice", frozen[f"shards/{split}/{geometry}"])
-        out = folder / f"{geometry}.nc"
+        out = folder / f"{number}.nc"
         # The first process ever compiles the loops, other ones for each family, and keeps them on disk for the jobs.
         _apart("first sample", make_shard, part.model_copy(update={"samples": 1}), seed, out)
         few = part.model_copy(update={"samples": min(shapes * part.charges_per_shape, part.samples)})
-        yield geometry, _time_shard(few, seed, out)
+        yield name, _time_shard(few, seed, out)
 
 
 def _time_shard(part: ShardSlice, seed: int, out: Path) -> ShardTiming:
