@@ -114,7 +114,7 @@ experiments-gpu: $(READY)  ## those on a GPU, for sixteen cores and half an hour
 	@cp results/experiments_gpu/results/leaderboard/error_against_parameters.svg docs/figures/error_against_parameters_gpu.svg
 
 .PHONY: experiments-data
-experiments-data: $(READY)  ## what up to 50 000 samples are worth, two cores, an hour: its table
+experiments-data: $(READY)  ## what up to 50 000 samples are worth, two cores, an hour and a half: its table
 	@$(IN_VENV) $(ONE_THREAD) snakemake --cores $(CORES) --workflow-profile workflow/profiles/default \
 	    --configfile workflow/scenarios/experiments_data.yaml --directory results/experiments_data --set-threads train=1 \
 	    -- results/leaderboard/leaderboard.json
