@@ -1,5 +1,6 @@
 """The command line as a person meets it: in a process of its own."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 import xarray as xr
 
 import debye
-from debye import cli, schema, store
+from debye import cli, info, schema, store
 from debye.config import load_config
 from debye.frozen import MergeSlice, slices
 from debye.provenance import code_digest
@@ -62,8 +63,6 @@ def test_solve_writes_the_documented_format_and_a_figure(folder):
     ],
 )
 def test_user_errors_are_one_line_with_status_2_and_leave_no_file(folder, old, new, words):
-    import re
-
     (folder / "problem.yaml").write_text(PROBLEM.replace(old, new))
     done = run("solve", "problem.yaml", "-o", "out.nc", "--plot", "figure.png", cwd=folder)
     assert done.returncode == 2
@@ -85,10 +84,13 @@ def test_user_errors_are_one_line_with_status_2_and_leave_no_file(folder, old, n
         ("solve", "problem.yaml", "-o", "problem.yaml"),
         ("solve", "problem.yaml", "-o", "out.nc", "--plot", "out.nc"),
         ("solve", "problem.yaml", "-o", "out.png"),
+        ("solve", "problem.yaml", "-o", "out.nc.gz"),
+        ("solve", "problem.yaml", "-o", "folder/"),
         ("predict", "problem.yaml", "-o", "out.YAML"),
         ("solve", "problem.yaml", "-o", "out.nc", "--rtol", "-1"),
         ("info", "problem.yaml"),
         ("info", "nowhere.nc"),
+        ("info", "."),
         ("sing",),
         ("solve", "problem.yaml", "--loud", "-o", "out.nc"),
     ],
@@ -165,6 +167,40 @@ def test_info_says_what_a_file_is(folder):
     assert done.returncode == 0, done.stderr
     for words in ("mock samples", "disc 3", "16 cells", "format_version", "refused draws"):
         assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[1]",
+        "3",
+        '{"__metadata__": null}',
+        '{"__metadata__": {"debye": "[1]"}}',
+        '{"__metadata__": {"debye": "3"}}',
+        "",
+    ],
+)
+def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path, header):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") * bool(header) + header.encode())
+    with pytest.raises(debye.FormatError, match="no checkpoint of debye"):
+        info.summary(path)
+
+
+def test_certificates_of_a_network_without_calibration_are_no_anomalies(tmp_path):
+    dataset = schema.mock(samples=3)
+    dataset["error_estimate"] = ("sample", [np.nan] * 3)
+    dataset["flags"] = (
+        "sample",
+        np.array(
+            ["not calibrated: run debye certify", "a: b; not calibrated: c", "not calibrated: c"],
+            dtype=object,
+        ),
+    )
+    store.write(dataset, tmp_path / "out.nc")
+    text = info.summary(tmp_path / "out.nc")
+    assert re.search("error, estimated +none: the network has no calibration", text)
+    assert re.search("out of the ordinary +1 ", text)
 
 
 def test_version_and_help(folder):

@@ -9,25 +9,17 @@ from typing import Any
 
 import click
 
-from debye.errors import ConfigError, explain
+from debye.errors import ConfigError, FormatError, explain
 
 FILE = click.Path(path_type=Path)
 
-OTHERS = (
-    ".png",
-    ".pdf",
-    ".svg",
-    ".jpg",
-    ".jpeg",
-    ".yaml",
-    ".yml",
-    ".json",
-    ".csv",
-    ".md",
-    ".html",
-    ".safetensors",
-)
-"""Extensions that no netCDF file has."""
+OTHERS = [
+    *(".png", ".pdf", ".svg", ".jpg", ".jpeg", ".eps", ".tif"),
+    *(".yaml", ".yml", ".json", ".csv", ".txt", ".md", ".html", ".py", ".ipynb"),
+    *(".npz", ".safetensors", ".onnx", ".pt2"),
+    *(".gz", ".bz2", ".xz", ".zst", ".zip"),
+]
+"""Extensions that no netCDF file has, or none that is written here: nothing is compressed as a whole."""
 
 
 class Target(click.Path):
@@ -37,7 +29,10 @@ class Target(click.Path):
         """Path of the file, fit to be written."""
         from debye.store import check_target
 
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        name = os.fsdecode(super().convert(value, param, ctx))
+        if name.endswith(os.sep):
+            raise FormatError(explain(name, "a folder", "a file", "name a file to write"))
+        path = Path(name)
         check_target(path)
         return path
 

@@ -14,6 +14,9 @@ from debye import schema
 from debye.errors import FormatError, explain
 from debye.store import open_raw
 
+CERTIFICATE = ("relative_residual", "error_estimate", "flags")
+"""Variables by which a file with certificates is known."""
+
 LONGEST = 100
 """Characters of a value that a line shows."""
 
@@ -36,7 +39,8 @@ def summary(path: Path) -> str:
         If the file is missing or none of these.
     """
     if not path.is_file():
-        raise FormatError(explain(str(path), "no such file", "a file made by debye", "check the path"))
+        found = "a folder" if path.is_dir() else "no such file"
+        raise FormatError(explain(str(path), found, "a file made by debye", "check the path"))
     with path.open("rb") as stream:
         start = stream.read(8)
     if start.startswith((b"\x89HDF", b"CDF")):
@@ -81,7 +85,7 @@ def _netcdf(path: Path) -> str:
             pass
         if set(schema.VARIABLES) <= set(dataset.variables):
             entries |= _samples(dataset)
-        if "error_estimate" in dataset:
+        if set(CERTIFICATE) <= set(dataset.variables):
             entries |= _certificates(dataset)
         entries["variables"] = ", ".join(str(name) for name in dataset.data_vars)
         entries |= {
@@ -110,17 +114,20 @@ def _samples(dataset: xr.Dataset) -> dict[str, Any]:
 
 
 def _certificates(dataset: xr.Dataset) -> dict[str, Any]:
-    flagged = sum(map(bool, dataset["flags"].values.tolist()))
-    entries: dict[str, Any] = {
+    estimates = dataset["error_estimate"].values
+    known = estimates[np.isfinite(estimates)]
+    # That a network has no calibration is a flag of each of its samples, and nothing about the sample.
+    others = [
+        [flag for flag in str(flags).split("; ") if flag and not flag.startswith("not calibrated")]
+        for flags in dataset["flags"].values.tolist()
+    ]
+    return {
         "largest residual": f"{float(dataset['relative_residual'].max()):.1e}",
-        "samples out of the ordinary": f"{flagged} (variable flags says why)",
+        "relative L2 error, estimated": f"median {np.median(known):.2g}, at most {known.max():.2g}"
+        if known.size
+        else "none: the network has no calibration, see `debye certify`",
+        "samples out of the ordinary": f"{sum(map(bool, others))} (variable flags says why)",
     }
-    estimates = dataset["error_estimate"].dropna("sample").values
-    if estimates.size:
-        entries["relative L2 error, estimated"] = (
-            f"median {np.median(estimates):.2g}, at most {estimates.max():.2g}"
-        )
-    return entries
 
 
 def _count(values: list[str]) -> tuple[list[str], list[int]]:
@@ -134,8 +141,8 @@ def _checkpoint(path: Path) -> str:
         with path.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(min(length, 100_000_000)))
-        record = json.loads(header["__metadata__"]["debye"])
-    except (struct.error, ValueError, KeyError) as error:
+        entries = {"tensors": len(header) - 1} | json.loads(header["__metadata__"]["debye"])
+    except (struct.error, ValueError, KeyError, TypeError) as error:
         raise FormatError(
             explain(
                 str(path),
@@ -144,7 +151,7 @@ def _checkpoint(path: Path) -> str:
                 "train the network again",
             )
         ) from None
-    return _lines(f"{path}: Debye checkpoint", {"tensors": len(header) - 1} | record)
+    return _lines(f"{path}: Debye checkpoint", entries)
 
 
 def _slice(path: Path) -> str:

@@ -38,12 +38,13 @@ def as_json(plan: Plan) -> str:
 
 def as_text(plan: Plan) -> str:
     """Tables of what was timed, of the shards, of the merges, and the sums."""
-    nodes = plan.grid.cells + 1
-    title = (
-        f"{plan.samples:,} samples on {nodes}{'²' if plan.grid.dim == 2 else '³'} nodes"
-        f"{f' ({plan.samples_on_other_grids:,} of them on other grids)' if plan.samples_on_other_grids else ''}, "
-        f"{plan.charges_per_shape} charge sets a shape, one core a shard"
-    )
+    elsewhere = plan.samples_on_other_grids
+    nodes = f"{plan.grid.cells + 1}{'²' if plan.grid.dim == 2 else '³'} nodes"
+    where = f"on {nodes}"
+    if elsewhere:
+        where += f" and {elsewhere:,} of the ablation on other grids"
+    sets = f"{plan.charges_per_shape} charge sets a shape"
+    title = f"{plan.samples - elsewhere:,} samples {where}, {sets}, one core a shard"
     sections = [title, _timed(plan), _shards(plan), _merges(plan), _sums(plan)]
     return "\n\n".join(sections)
 
@@ -70,13 +71,27 @@ def _timed(plan: Plan) -> str:
 
 def _shards(plan: Plan) -> str:
     wanted = f"for {SHORTEST / 60:g} to {LONGEST / 60:g} min"
-    rows = [["split", "family", "shards", "samples each", "time each", "size each", wanted, ""]]
+    several = plan.samples_on_other_grids > 0
+    rows = [
+        [
+            "split",
+            "family",
+            *["cells"] * several,
+            "shards",
+            "samples each",
+            "time each",
+            "size each",
+            wanted,
+            "",
+        ]
+    ]
     for part in plan.parts:
         low, high = part.suggested
         rows.append(
             [
                 part.split,
                 part.geometry,
+                *[f"{part.cells}"] * several,
                 f"{part.shards:,}",
                 f"{part.samples:,}",
                 duration(part.seconds),
@@ -104,7 +119,7 @@ def _sums(plan: Plan) -> str:
     rows = [
         ["all samples", f"{plan.samples:,}"],
         ["core-hours", f"{plan.core_hours:,.3g} of the shards"],
-        ["wall time", f"{times}; at least that of the longest shard"],
+        ["wall time", f"{times} for the shards; at least that of the longest"],
         ["disk", f"{size(plan.shard_bytes)} of shards and {size(plan.dataset_bytes)} of data sets"],
         ["memory", f"{size(max(part.memory_bytes for part in plan.parts))} a shard's job"],
         ["merge", f"{size(rate)} a second"],
