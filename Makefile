@@ -119,7 +119,6 @@ experiments-data: $(READY)  ## what up to 50 000 samples are worth, two cores, a
 	    --configfile workflow/scenarios/experiments_data.yaml --directory results/experiments_data --set-threads train=1 \
 	    -- results/leaderboard/leaderboard.json
 	@cp results/experiments_data/results/leaderboard/leaderboard.md docs/experiments_data_leaderboard.md
-	@cp results/experiments_data/results/leaderboard/leaderboard.md docs/experiments_data_leaderboard.md
 
 .PHONY: ablation
 ablation: $(READY)  ## the ablation of docs/ablation.md, half an hour of two cores: its tables
