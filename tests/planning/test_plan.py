@@ -155,8 +155,10 @@ def test_samples_of_an_ablation_on_another_grid_count():
         f"{same} samples on 33² nodes and {same} of the ablation on other grids, "
     )
     merges = {one.split: one for one in made.merges}
-    # Rows are as long as those of the stars, whose fields have been left at 33² nodes: only what is certain.
-    assert merges["train_48"].file_bytes > 2 * merges["train"].file_bytes
+    samples = sum(
+        parts["train_48", family].shards * parts["train_48", family].samples for family in ("disc", "star")
+    )
+    assert merges["train_48"].file_bytes == 1000 + samples * (2 * 4 * 49**2 + BESIDE + 7 * 8)
     assert without.samples_on_other_grids == 0
     assert "other grids" not in table.as_text(without)
 

@@ -103,7 +103,10 @@ def test_a_user_whom_the_image_does_not_know_can_run() -> None:
     said = dict(pair.split("=") for pair in environment.split())
     assert said.pop("LOGNAME") == "debye"
     assert set(said) == {"NUMBA_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"}
-    assert all(folder.startswith("/tmp/") for folder in said.values())
+    cache = said["XDG_CACHE_HOME"]
+    assert all(Path(folder).is_relative_to(cache) for folder in said.values())
+    (user,) = (run for instruction, run in instructions() if instruction == "RUN" and "useradd" in run)
+    assert user.endswith(f" && install --directory --mode=1777 {cache}")
 
 
 def test_labels_are_the_same() -> None:
